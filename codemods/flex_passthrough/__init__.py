@@ -1,0 +1,1 @@
+"""The codemod: makes a flex-attention ``BlockMask`` pass through model code unharmed."""

@@ -1,0 +1,1 @@
+"""The mends: LibCST transformers that turn a finding into the smallest right edit."""

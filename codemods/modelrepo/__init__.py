@@ -1,0 +1,1 @@
+"""What is special about a transformers-like repository: generated files, copies, roots."""

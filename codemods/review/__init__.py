@@ -1,0 +1,1 @@
+"""The faces of a plan and its verdicts: terminal, patch, JSON."""

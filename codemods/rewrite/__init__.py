@@ -1,0 +1,1 @@
+"""What any codemod needs to change files: edits, diffs, checks on output, atomic writes."""

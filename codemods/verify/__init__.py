@@ -1,0 +1,1 @@
+"""The harness: runs tiny models of a tree under flex attention and compares them with eager."""
