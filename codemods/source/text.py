@@ -15,9 +15,10 @@ from codemods.source.problem import Problem, SourceError
 
 NOT_REGULAR = "not a regular file; name a Python file or a folder"
 
-# The encoding comment of PEP 263, which counts in the first two lines only.
-_COOKIE = re.compile(rb"[ \t\f]*#.*?coding[:=][ \t]*([-\w.]+)")
-_BLANK_OR_COMMENT = re.compile(rb"[ \t\f]*(?:#|$)")
+# The encoding comment of PEP 263: in the first line, or in the second after a blank or a comment.
+_COOKIE = re.compile(
+    rb"([ \t\f]*(?:#[^\r\n]*)?(?:\r\n|\r|\n))??" rb"[ \t\f]*#[^\r\n]*?coding[:=][ \t]*([-\w.]+)"
+)
 # Strict decoding in these maps bytes and characters one to one; others are tried out.
 _ONE_TO_ONE = ("utf-8", "iso-8859-1", "ascii")
 _WIDE_MARKS = {
@@ -93,7 +94,7 @@ def read_bytes(path: Path, name: str) -> bytes:
         try:
             if not stat.S_ISREG(os.fstat(descriptor).st_mode):
                 raise SourceError(Problem(name, 1, 1, NOT_REGULAR))
-            with os.fdopen(descriptor, "rb", closefd=False) as file:
+            with os.fdopen(descriptor, "rb", buffering=0, closefd=False) as file:
                 return file.read()
         finally:
             os.close(descriptor)
@@ -109,6 +110,8 @@ def why_unreadable(error: OSError | ValueError) -> str:
         return NOT_REGULAR
     if error.errno in (errno.ENOENT, errno.ENOTDIR):
         return "no such file or folder"
+    if error.errno == errno.ELOOP:
+        return "a link that leads to itself"
     return f"cannot be read: {error.strerror or error}"
 
 
@@ -168,20 +171,12 @@ def _find_cookie(body: bytes) -> _Cookie:
     ``tokenize.detect_encoding`` would do, but it refuses a name such as Rémi beside a Latin-1
     cookie, and does not see the lines of a file that ends them with a carriage return.
     """
-    for number, line in enumerate(_first_two_lines(body), start=1):
-        found = _COOKIE.match(line)
-        if found:
-            return _Cookie(_normal_name(found[1].decode("ascii")), number, found.start(1) + 1)
-        if not _BLANK_OR_COMMENT.match(line):
-            break
-    return _Cookie("utf-8")
-
-
-def _first_two_lines(body: bytes) -> tuple[bytes, bytes]:
-    """Return the two lines an encoding comment may stand in, split where Python splits."""
-    head = re.match(rb"([^\r\n]*)(?:\r\n|\r|\n)?([^\r\n]*)", body)
-    assert head is not None  # it matches the empty string
-    return head[1], head[2]
+    found = _COOKIE.match(body)
+    if not found:
+        return _Cookie("utf-8")
+    line_before = found[1] or b""
+    line = 2 if line_before else 1
+    return _Cookie(_normal_name(found[2].decode("ascii")), line, found.start(2) - len(line_before) + 1)
 
 
 def _normal_name(encoding: str) -> str:
