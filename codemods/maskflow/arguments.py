@@ -1,0 +1,89 @@
+"""Arguments of a call, and how they meet the parameters of a function."""
+
+from __future__ import annotations
+
+import ast
+from dataclasses import dataclass
+
+from codemods.maskflow.values import NOTHING, UNKNOWN, Dict, List, Tuple, Value, has_block, union
+
+
+@dataclass(frozen=True)
+class Arguments:
+    """Positional and keyword values; ``rest`` is what an unknown ``*args`` or ``**kwargs`` may add."""
+
+    positional: tuple[Value, ...] = ()
+    keywords: tuple[tuple[str, Value], ...] = ()
+    rest: Value = NOTHING
+
+    def carry_block(self) -> bool:
+        """Whether a BlockMask is among them."""
+        return any(map(has_block, self.everything()))
+
+    def everything(self) -> list[Value]:
+        """Return all values."""
+        return [*self.positional, *(value for _, value in self.keywords), self.rest]
+
+    def shifted(self, *first: Value) -> Arguments:
+        """Return the same arguments behind ``first``."""
+        return Arguments((*first, *self.positional), self.keywords, self.rest)
+
+    def without(self, count: int) -> Arguments:
+        """Return the same arguments without the first ``count`` positional ones."""
+        return Arguments(self.positional[count:], self.keywords, self.rest)
+
+    def keyword(self, name: str) -> Value | None:
+        """Return the value of a keyword argument, if given."""
+        return dict(self.keywords).get(name)
+
+
+def bind(signature: ast.arguments, given: Arguments) -> tuple[dict[str, Value], list[tuple[str, ast.expr]]]:
+    """Return what each parameter receives, and the (parameter, default) pairs that were not given."""
+    received: dict[str, Value] = {}
+    positional = [*signature.posonlyargs, *signature.args]
+    for parameter, value in zip(positional, given.positional, strict=False):
+        received[parameter.arg] = value
+    if signature.vararg is not None:
+        received[signature.vararg.arg] = frozenset({Tuple(given.positional[len(positional) :])})
+    accepted = {parameter.arg for parameter in [*positional, *signature.kwonlyargs]}
+    extra: list[tuple[object, Value]] = []
+    for name, value in given.keywords:
+        if name in accepted:
+            received[name] = value
+        else:
+            extra.append((name, value))
+    if signature.kwarg is not None:
+        received[signature.kwarg.arg] = frozenset({Dict(tuple(extra), given.rest)})
+    defaults = list(
+        zip(positional[len(positional) - len(signature.defaults) :], signature.defaults, strict=True)
+    )
+    defaults += [
+        (parameter, default)
+        for parameter, default in zip(signature.kwonlyargs, signature.kw_defaults, strict=True)
+        if default is not None
+    ]
+    missing = [(parameter.arg, default) for parameter, default in defaults if parameter.arg not in received]
+    named = {name for name, _ in missing}
+    for name in accepted - received.keys() - named:
+        received[name] = union(UNKNOWN, given.rest)
+    return received, missing
+
+
+def expand_star(value: Value) -> tuple[list[Value], Value]:
+    """Return the values that ``*value`` passes, and what else it may pass if its length is open."""
+    if len(value) == 1:
+        (atom,) = value
+        if isinstance(atom, Tuple):
+            return list(atom.items), NOTHING
+    rest = [atom.element for atom in value if isinstance(atom, List)]
+    rest += [union(*atom.items) for atom in value if isinstance(atom, Tuple) and atom.items]
+    return [], union(*rest) if rest else UNKNOWN
+
+
+def expand_double_star(value: Value) -> tuple[list[tuple[str, Value]], Value]:
+    """Return the keywords that ``**value`` passes, and what others may hold."""
+    if len(value) == 1:
+        (atom,) = value
+        if isinstance(atom, Dict):
+            return [(str(key), held) for key, held in atom.items if isinstance(key, str)], atom.rest
+    return [], union(*(atom.rest for atom in value if isinstance(atom, Dict)))

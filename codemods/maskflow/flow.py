@@ -1,0 +1,355 @@
+"""The flow: follows a BlockMask from a model's ``forward`` through every call that it reaches."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+
+from codemods.maskflow import known
+from codemods.maskflow.arguments import Arguments, bind
+from codemods.maskflow.expressions import Evaluator
+from codemods.maskflow.frame import Environment, Frame, Record
+from codemods.maskflow.hierarchy import Hierarchy
+from codemods.maskflow.index import Assignment, Class, Function, Index, Module
+from codemods.maskflow.sites import Site, Step
+from codemods.maskflow.statements import result, run
+from codemods.maskflow.values import (
+    BLOCK,
+    CONFIG,
+    NONE,
+    NOTHING,
+    TENSOR,
+    UNKNOWN,
+    Bound,
+    ClassRef,
+    Closure,
+    Instance,
+    List,
+    Tensor,
+    Unknown,
+    Value,
+    has_block,
+    union,
+)
+
+# Parameters of a model's forward in which a caller may hand over a BlockMask.
+MASK_PARAMETERS = ("attention_mask", "decoder_attention_mask", "encoder_attention_mask")
+
+# Parameters that hold a tensor although their default is None: one of them is always given.
+_INPUTS = ("input_ids", "decoder_input_ids", "input_features", "input_values", "hidden_states")
+
+# Deeper calls than this are not followed; no release of transformers comes near.
+_DEEPEST = 60
+
+
+@dataclass(frozen=True)
+class MaskMethod:
+    """A mask method that does not hand a BlockMask back.
+
+    Attributes:
+        function: the method or function to mend.
+        sites: where a BlockMask breaks inside it; empty if it is only lost there.
+        steps: the way to its call, for the first model that reaches it.
+        parameters: the names under which it receives the BlockMask.
+    """
+
+    function: Function
+    sites: tuple[Site, ...]
+    steps: tuple[Step, ...]
+    parameters: tuple[str, ...]
+
+
+@dataclass
+class Reach:
+    """What a BlockMask meets on its way through one model class."""
+
+    entry: Class
+    sites: list[Site] = field(default_factory=list)
+    methods: list[MaskMethod] = field(default_factory=list)
+    unresolved: set[tuple[str, int]] = field(default_factory=set)
+
+
+@dataclass
+class _Outcome:
+    value: Value
+    record: Record
+
+
+class MaskFlow:
+    """Follows masks through a tree; summaries of calls are shared between all model classes."""
+
+    def __init__(self, index: Index, hierarchy: Hierarchy) -> None:
+        self.index = index
+        self.hierarchy = hierarchy
+        self.evaluator = Evaluator(index, hierarchy, self)
+        self._mended: dict[Function, MaskMethod] = {}
+        self._losses: dict[Function, MaskMethod] = {}
+        self._outcomes: dict[tuple[object, ...], _Outcome] = {}
+        self._active: set[tuple[object, ...]] = set()
+        self._instances: dict[tuple[Class, Arguments], Instance] = {}
+        self._module_values: dict[ast.expr, Value] = {}
+        self._depth = 0
+
+    def follow(self, entry: Class) -> Reach | None:
+        """Follow a BlockMask into ``entry.forward``; None if that takes no mask.
+
+        A mask method found to lose the BlockMask is taken as mended and the walk is made again,
+        so that what lies behind it is found as well.
+        """
+        forward = self.hierarchy.find(entry, "forward")
+        if not isinstance(forward, Function):
+            return None
+        names = [p.arg for p in (*forward.node.args.args, *forward.node.args.kwonlyargs)]
+        masks = [name for name in MASK_PARAMETERS if name in names]
+        if not masks:
+            return None
+        while True:
+            outcome = self._enter(entry, forward, names[1:], masks)
+            lost = [function for function in outcome.record.confirmed if function not in self._mended]
+            if not lost:
+                break
+            for function in lost:
+                self._mended[function] = self._losses[function]
+            self._forget(set(lost))
+        asked = outcome.record.asked
+        return Reach(
+            entry,
+            sites=list(outcome.record.sites.values()),
+            methods=sorted(
+                (method for function, method in self._mended.items() if function in asked),
+                key=lambda method: (method.function.module.name, method.function.node.lineno),
+            ),
+            unresolved=outcome.record.unresolved,
+        )
+
+    def _enter(self, entry: Class, forward: Function, names: list[str], masks: list[str]) -> _Outcome:
+        instance = self._instance(entry, Arguments((CONFIG,)))
+        keywords = [(name, BLOCK) for name in masks]
+        keywords += [(name, TENSOR) for name in names if name in _INPUTS]
+        record = Record()
+        root = Frame(forward.module, forward, {}, (), record)
+        value = self._evaluate(forward, instance, Arguments((), tuple(keywords)), root, masks[0], 0)
+        return _Outcome(value, record)
+
+    def _forget(self, mended: set[Function]) -> None:
+        """Drop the summaries of calls that reach a function now taken as mended."""
+        self._outcomes = {
+            key: outcome for key, outcome in self._outcomes.items() if not outcome.record.asked & mended
+        }
+
+    # -- calls, as the evaluator asks for them ---------------------------------------------------
+
+    def invoke(
+        self, function: Function, receiver: Instance | ClassRef | None, given: Arguments, node: ast.AST, frame: Frame
+    ) -> Value:
+        """Return what a call of a function of the tree may return, and record what it meets."""
+        carries = given.carry_block()
+        if not carries and not _matters_without_mask(function, receiver):
+            return UNKNOWN
+        line = getattr(node, "lineno", function.node.lineno)
+        if function.name in ("forward", "__call__") or not carries:
+            return self._evaluate(function, receiver, given, frame, _parameter(function, receiver, given), line)
+        return self._ask(function, receiver, given, frame, line)
+
+    def _ask(
+        self, function: Function, receiver: Instance | ClassRef | None, given: Arguments, frame: Frame, line: int
+    ) -> Value:
+        """Call a function that may turn out to be a mask method."""
+        frame.record.asked.add(function)
+        if function in self._mended:
+            return BLOCK
+        inner = Frame(frame.module, frame.function, frame.env, frame.steps, Record())
+        parameter = _parameter(function, receiver, given)
+        value = self._evaluate(function, receiver, given, inner, parameter, line)
+        sites = tuple(inner.record.sites.values())
+        frame.record.add(inner.record)
+        if not sites and has_block(value):
+            return value
+        if function not in self._losses:
+            steps = (*frame.steps, Step(function, parameter, frame.module.source.name, line))
+            self._losses[function] = MaskMethod(function, sites, steps, _parameters(function, receiver, given))
+        return _marked(value, function)
+
+    def _evaluate(
+        self,
+        function: Function,
+        receiver: Instance | ClassRef | None,
+        given: Arguments,
+        frame: Frame,
+        parameter: str,
+        line: int,
+    ) -> Value:
+        bound = given if receiver is None else given.shifted(frozenset({receiver}))
+        key = (function, bound)
+        known_outcome = self._outcomes.get(key)
+        if known_outcome is None:
+            if key in self._active or self._depth >= _DEEPEST:
+                return UNKNOWN
+            step = Step(function, parameter, frame.module.source.name, line)
+            steps = (*frame.steps, step) if given.carry_block() else frame.steps
+            self._active.add(key)
+            self._depth += 1
+            try:
+                known_outcome = self._run(function, receiver, bound, steps)
+            finally:
+                self._depth -= 1
+                self._active.discard(key)
+            self._outcomes[key] = known_outcome
+        frame.record.add(known_outcome.record)
+        return known_outcome.value
+
+    def _run(
+        self,
+        function: Function,
+        receiver: Instance | ClassRef | None,
+        bound: Arguments,
+        steps: tuple[Step, ...],
+        outer: Frame | None = None,
+    ) -> _Outcome:
+        node = function.node
+        env, missing = bind(node.args, bound)
+        frame = Frame(
+            function.module,
+            function,
+            env,
+            steps,
+            Record(),
+            receiver=receiver if isinstance(receiver, Instance) else (outer.receiver if outer else None),
+            owner=function.owner or (outer.owner if outer else None),
+            outer=outer,
+        )
+        for name, default in missing:
+            env[name] = self._default(name, default, function.module)
+        if isinstance(node, ast.Lambda):
+            return _Outcome(self.evaluator.evaluate(node.body, frame), frame.record)
+        reached = run(node.body, frame, self.evaluator)
+        value = result(frame, reached)
+        if frame.yielded:
+            value = frozenset({List(union(*frame.yielded))})
+        return _Outcome(value or UNKNOWN, frame.record)
+
+    def _default(self, name: str, default: ast.expr, module: Module) -> Value:
+        if isinstance(default, ast.Constant):
+            return self.evaluator.evaluate(default, self._module_frame(module))
+        return self._module_value(default, module)
+
+    def invoke_closure(self, closure: Closure, given: Arguments) -> Value:
+        """Evaluate a nested function where it was defined; closures are not remembered."""
+        outer = closure.frame
+        if self._depth >= _DEEPEST:
+            return UNKNOWN
+        function = Function(outer.module, closure.node, f"{outer.function.qualname}.<locals>", None)
+        key = (closure.node, given)
+        if key in self._active:
+            return UNKNOWN
+        self._active.add(key)
+        self._depth += 1
+        try:
+            # A site inside belongs to the definition around it: that is what can be edited.
+            function.qualname = outer.function.qualname
+            outcome = self._run(function, None, given, outer.steps, outer)
+        finally:
+            self._depth -= 1
+            self._active.discard(key)
+        outer.record.add(outcome.record)
+        return outcome.value
+
+    def instantiate(self, cls: Class, given: Arguments, frame: Frame) -> Value:
+        """Return the object a class makes; its ``__init__`` is evaluated once per arguments."""
+        if given.carry_block() and not self.hierarchy.is_torch_module(cls):
+            # An output class or other record that merely holds the mask.
+            return UNKNOWN
+        return frozenset({self._instance(cls, given)})
+
+    def _instance(self, cls: Class, given: Arguments) -> Instance:
+        key = (cls, given)
+        made = self._instances.get(key)
+        if made is None:
+            made = self._instances[key] = Instance(cls)
+            owner, init = self.hierarchy.find_with_owner(cls, "__init__")
+            if isinstance(init, Function) and owner is not None and self._depth < _DEEPEST:
+                if owner.name == "PreTrainedModel":
+                    made.attributes["config"] = CONFIG
+                else:
+                    self._depth += 1
+                    self._run(init, made, given.shifted(frozenset({made})), ())
+                    self._depth -= 1
+        return made
+
+    # -- values outside functions ----------------------------------------------------------------
+
+    def module_value(self, assignment: Assignment) -> Value:
+        """Return what a module-level name holds."""
+        return self._module_value(assignment.value, assignment.module)
+
+    def class_value(self, owner: Class, node: ast.expr) -> Value:
+        """Return what a class attribute holds."""
+        return self._module_value(node, owner.module)
+
+    def _module_value(self, node: ast.expr, module: Module) -> Value:
+        if node not in self._module_values:
+            self._module_values[node] = UNKNOWN  # what a definition that refers to itself sees
+            self._module_values[node] = self.evaluator.evaluate(node, self._module_frame(module))
+        return self._module_values[node]
+
+    def _module_frame(self, module: Module) -> Frame:
+        nowhere = ast.parse("lambda: None", mode="eval").body
+        assert isinstance(nowhere, ast.Lambda)
+        env: Environment = {}
+        return Frame(module, Function(module, nowhere, "<module>"), env, (), Record())
+
+
+def _matters_without_mask(function: Function, receiver: Instance | ClassRef | None) -> bool:
+    """Whether a call that carries no mask is worth following: it may hand out a submodule or function."""
+    if function.name in ("forward", "__call__"):
+        return False
+    return isinstance(receiver, Instance)
+
+
+def _parameters(
+    function: Function, receiver: Instance | ClassRef | None, given: Arguments
+) -> tuple[str, ...]:
+    bound = given if receiver is None else given.shifted(NONE)
+    received, _ = bind(function.node.args, bound)
+    return tuple(name for name, value in received.items() if has_block(value))
+
+
+def _parameter(function: Function, receiver: Instance | ClassRef | None, given: Arguments) -> str:
+    names = _parameters(function, receiver, given)
+    return names[0] if names else ""
+
+
+def _marked(value: Value, function: Function) -> Value:
+    """Mark what a function made of a BlockMask, so that its use as a mask is recognised."""
+    from codemods.maskflow.values import Dict, Tuple  # local: only containers are rebuilt here
+
+    marked = set()
+    for atom in value:
+        if isinstance(atom, Tensor):
+            marked.add(Tensor(function))
+        elif isinstance(atom, Tuple):
+            marked.add(Tuple(tuple(_marked(item, function) for item in atom.items)))
+        elif isinstance(atom, List):
+            marked.add(List(_marked(atom.element, function)))
+        elif isinstance(atom, Dict):
+            marked.add(Dict(tuple((k, _marked(v, function)) for k, v in atom.items), atom.rest))
+        elif isinstance(atom, Unknown):
+            marked.add(Unknown(function))
+        else:
+            marked.add(atom)
+    if not any(isinstance(atom, (Tensor, Tuple, List, Dict, Unknown)) for atom in marked):
+        marked.add(Unknown(function))
+    return frozenset(marked)
+
+
+def models(index: Index, hierarchy: Hierarchy, modules: Iterable[Module]) -> list[Class]:
+    """Return the model classes of ``modules`` whose ``forward`` may take a BlockMask."""
+    found = []
+    for module in modules:
+        for cls in hierarchy.classes(module):
+            if hierarchy.is_pretrained_model(cls) and hierarchy.is_torch_module(cls):
+                found.append(cls)
+    return found
+
+

@@ -1,0 +1,92 @@
+"""A frame: one evaluation of one function body, with what its names hold and what was seen in it."""
+
+from __future__ import annotations
+
+import ast
+from dataclasses import dataclass, field
+
+from codemods.maskflow.index import Class, Function, Module
+from codemods.maskflow.sites import Site, Step
+from codemods.maskflow.values import NOTHING, Instance, Value, union
+
+Environment = dict[str, Value]
+
+
+@dataclass
+class Record:
+    """What one evaluation saw, its calls included.
+
+    Attributes:
+        sites: operations that break on a BlockMask, in the order met.
+        asked: functions that were handed a BlockMask and are not ``forward``: possible mask methods.
+        confirmed: those of them whose result reached attention as a mask, and that lost the BlockMask.
+        unresolved: calls that received a BlockMask and could not be followed, as ``path:line``.
+    """
+
+    sites: dict[tuple[Function, ast.expr, str], Site] = field(default_factory=dict)
+    asked: set[Function] = field(default_factory=set)
+    confirmed: set[Function] = field(default_factory=set)
+    unresolved: set[tuple[str, int]] = field(default_factory=set)
+
+    def add(self, other: Record) -> None:
+        """Take over all that ``other`` saw."""
+        for key, site in other.sites.items():
+            self.sites.setdefault(key, site)
+        self.asked |= other.asked
+        self.confirmed |= other.confirmed
+        self.unresolved |= other.unresolved
+
+
+@dataclass(eq=False)
+class Frame:
+    """The state of one evaluation.
+
+    ``env`` is None-free: code after a ``return`` is not evaluated at all. ``outer`` is the frame
+    whose names a nested function sees.
+    """
+
+    module: Module
+    function: Function
+    env: Environment
+    steps: tuple[Step, ...]
+    record: Record
+    receiver: Instance | None = None
+    owner: Class | None = None
+    outer: Frame | None = None
+    returned: list[Value] = field(default_factory=list)
+    yielded: list[Value] = field(default_factory=list)
+    breaks: list[list[Environment]] = field(default_factory=list)
+    continues: list[list[Environment]] = field(default_factory=list)
+
+    def lookup(self, name: str) -> Value | None:
+        """Return what a local or enclosing name holds, or None where it is neither."""
+        if name in self.env:
+            return self.env[name]
+        return self.outer.lookup(name) if self.outer else None
+
+    def site(self, node: ast.expr, subject: ast.expr, operation: str, *, crash: bool = True) -> None:
+        """Record an operation that a BlockMask cannot answer, or (not ``crash``) answers otherwise."""
+        key = (self.function, node, operation)
+        if key not in self.record.sites:
+            self.record.sites[key] = Site(
+                self.function, node, ast.unparse(subject), operation, crash, self.steps
+            )
+
+
+def join(*environments: Environment | None) -> Environment | None:
+    """Return the environment in which each name may hold what it holds in any of ``environments``.
+
+    None stands for a place that is not reached; None is returned if all are.
+    """
+    reached = [env for env in environments if env is not None]
+    if not reached:
+        return None
+    if len(reached) == 1:
+        return reached[0]
+    first, *others = reached
+    joined = dict(first)
+    for env in others:
+        for name, value in env.items():
+            held = joined.get(name, NOTHING)
+            joined[name] = held if held == value else union(held, value)
+    return joined

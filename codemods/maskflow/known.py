@@ -1,0 +1,197 @@
+"""What is known by name: builtins, torch, and the few places where transformers takes a BlockMask."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Callable
+
+from codemods.maskflow import surface
+from codemods.maskflow.arguments import Arguments
+from codemods.maskflow.frame import Frame
+from codemods.maskflow.values import (
+    BLOCK,
+    NOTHING,
+    UNKNOWN,
+    Atom,
+    Block,
+    Const,
+    Dict,
+    List,
+    Method,
+    Tensor,
+    Tuple,
+    Value,
+    const,
+    elements,
+    has_block,
+    union,
+)
+
+# Names that stand for the table of attention functions, whatever module they come from.
+ATTENTION_TABLES = frozenset({"ALL_ATTENTION_FUNCTIONS", "ALL_MASK_ATTENTION_FUNCTIONS"})
+
+# What a configuration says of its attention implementation while flex attention runs.
+IMPLEMENTATION = "flex_attention"
+IMPLEMENTATION_ATTRIBUTES = frozenset(
+    {"_attn_implementation", "_attn_implementation_internal", "attn_implementation"}
+)
+
+# Configuration values that decide what kind of model a class is; a claim is made for the default.
+CONFIG_DEFAULTS: dict[str, object] = {
+    "is_decoder": False,
+    "add_cross_attention": False,
+    "is_encoder_decoder": False,
+}
+
+# Methods of a model's base class that have nothing to do with masks and are costly to follow.
+NOT_FOLLOWED = frozenset({"post_init", "init_weights", "_init_weights", "tie_weights", "from_pretrained"})
+
+# Calls that are given a function and arguments for it.
+CALLS_ITS_ARGUMENT = frozenset({"torch.utils.checkpoint.checkpoint", "_gradient_checkpointing_func"})
+
+_SAME_ELEMENTS = frozenset({"iter", "reversed", "sorted", "list", "set", "frozenset"})
+_SAME_SEQUENCE = frozenset({"torch.nn.ModuleList", "torch.nn.modules.container.ModuleList", "torch.nn.Sequential"})
+_HARMLESS = frozenset(
+    {"print", "id", "type", "repr", "str", "callable", "isinstance", "hasattr", "getattr", "bool", "super", "dir"}
+)
+
+
+def call_outside(path: str, node: ast.Call, given: Arguments, frame: Frame) -> Value:
+    """Return what a call of a builtin or of a name outside the tree gives; record what breaks in it."""
+    name = path.removeprefix("builtins.")
+    first = given.positional[0] if given.positional else NOTHING
+    handler = _BUILTINS.get(name)
+    if handler is not None:
+        return handler(given)
+    if name in _SAME_ELEMENTS:
+        return frozenset({List(elements(first))}) if first else frozenset({List(NOTHING)})
+    if name in _SAME_SEQUENCE:
+        return first if first and name.endswith("List") else frozenset({List(union(*map(_element, given.positional)))})
+    if name == "len" and Block() in first:
+        frame.site(node, node.args[0], "len() does not take a BlockMask")
+    if name.startswith("torch.") and name not in surface.TAKES_ANYTHING and given.carry_block():
+        frame.site(node, _subject(node, given), f"{name} takes a tensor, not a BlockMask")
+    elif given.carry_block() and name not in _HARMLESS and name not in surface.TAKES_ANYTHING:
+        frame.record.unresolved.add((frame.module.source.name, node.lineno))
+    return UNKNOWN
+
+
+def _element(value: Value) -> Value:
+    return value
+
+
+def _subject(node: ast.Call, given: Arguments) -> ast.expr:
+    written = [*node.args, *(keyword.value for keyword in node.keywords)]
+    values = [*given.positional, *(value for _, value in given.keywords)]
+    for expression, value in zip(written, values, strict=False):
+        if has_block(value):
+            return expression
+    return node
+
+
+def _dict(given: Arguments) -> Value:
+    return frozenset({Dict(tuple(given.keywords), given.rest)})
+
+
+def _tuple(given: Arguments) -> Value:
+    if given.positional and all(isinstance(atom, Tuple) for atom in given.positional[0]):
+        return given.positional[0]
+    return frozenset({List(elements(given.positional[0]) if given.positional else NOTHING)})
+
+
+def _next(given: Arguments) -> Value:
+    return union(*(elements(value) for value in given.positional[:1]), *given.positional[1:2])
+
+
+def _enumerate(given: Arguments) -> Value:
+    held = elements(given.positional[0]) if given.positional else UNKNOWN
+    return frozenset({List(frozenset({Tuple((UNKNOWN, held))}))})
+
+
+def _zip(given: Arguments) -> Value:
+    return frozenset({List(frozenset({Tuple(tuple(elements(value) for value in given.positional))}))})
+
+
+def _len(given: Arguments) -> Value:
+    first = given.positional[0] if given.positional else UNKNOWN
+    lengths = {Const(len(atom.items)) for atom in first if isinstance(atom, Tuple)}
+    return frozenset(lengths) if lengths and len(lengths) == len(first) else UNKNOWN
+
+
+_BUILTINS: dict[str, Callable[[Arguments], Value]] = {
+    "dict": _dict,
+    "collections.OrderedDict": _dict,
+    "tuple": _tuple,
+    "next": _next,
+    "enumerate": _enumerate,
+    "zip": _zip,
+}
+
+
+def length(given: Arguments) -> Value:
+    """Return what ``len()`` gives."""
+    return _len(given)
+
+
+def method_result(method: Method, node: ast.Call, given: Arguments, frame: Frame) -> Value:
+    """Return what a method of a BlockMask, a tensor, a list or a dict gives."""
+    receiver, name = method.receiver, method.name
+    if isinstance(receiver, Block):
+        return _block_method(name, node, given, frame)
+    if isinstance(receiver, (List, Tuple)):
+        if name in ("pop", "__getitem__"):
+            return elements(frozenset({receiver}))
+        return UNKNOWN
+    if isinstance(receiver, Dict):
+        return _dict_method(receiver, name, given)
+    if given.carry_block() and isinstance(receiver, Tensor):
+        frame.site(node, _subject(node, given), f"a tensor's .{name}() does not take a BlockMask")
+    return frozenset({_result_of(receiver)})
+
+
+def _result_of(receiver: Atom) -> Atom:
+    # A method of a tensor gives a tensor: `mask.to(dtype)` is still the mask that was made.
+    return receiver if isinstance(receiver, Tensor) else Tensor()
+
+
+def _block_method(name: str, node: ast.Call, given: Arguments, frame: Frame) -> Value:
+    if name != "to":
+        return UNKNOWN
+    assert isinstance(node.func, ast.Attribute)
+    subject = node.func.value
+    if given.keyword("dtype") is not None or len(given.positional) > 1:
+        frame.site(node, subject, "BlockMask.to() takes a device only, no dtype")
+    elif given.positional and not _names_a_device(node.args[0], given.positional[0]):
+        frame.site(
+            node, subject, "BlockMask.to() converts the block indices to the dtype it is given", crash=False
+        )
+    return BLOCK
+
+
+def _names_a_device(node: ast.expr, value: Value) -> bool:
+    if all(isinstance(atom, Const) for atom in value):
+        return True  # "cuda", 0 or None
+    return "device" in ast.unparse(node)
+
+
+def _dict_method(receiver: Dict, name: str, given: Arguments) -> Value:
+    key = given.positional[0] if given.positional else NOTHING
+    if name in ("get", "pop", "__getitem__"):
+        found = lookup(receiver, key)
+        default = given.positional[1] if len(given.positional) > 1 else const(None)
+        return union(found, default) if name != "__getitem__" else found
+    if name == "values":
+        return frozenset({List(receiver.everything())})
+    if name == "items":
+        return frozenset(
+            {List(frozenset({Tuple((const(held), value)) for held, value in receiver.items} or {Tuple((UNKNOWN, receiver.rest))}))}
+        )
+    if name == "copy":
+        return frozenset({receiver})
+    return UNKNOWN
+
+
+def lookup(receiver: Dict, key: Value) -> Value:
+    """Return what ``receiver[key]`` may be."""
+    found = [receiver.get(atom.value) if isinstance(atom, Const) else receiver.everything() for atom in key]
+    return union(*found) if found else receiver.everything()

@@ -1,0 +1,43 @@
+"""Sites: the places where a BlockMask breaks or is quietly lost, and how it gets there."""
+
+from __future__ import annotations
+
+import ast
+from dataclasses import dataclass
+
+from codemods.maskflow.index import Function
+
+
+@dataclass(frozen=True)
+class Step:
+    """One call on the BlockMask's way: into ``parameter`` of ``function``, called at ``path:line``."""
+
+    function: Function
+    parameter: str
+    path: str
+    line: int
+
+
+@dataclass(frozen=True, eq=False)
+class Site:
+    """An operation on a BlockMask that only a tensor can answer.
+
+    Attributes:
+        function: the definition whose text holds the operation.
+        node: the expression that breaks (``crash``) or quietly means something else (not ``crash``).
+        subject: the mask as it is written there, for example ``attention_mask``.
+        operation: what is asked of it, in words.
+        steps: the calls from a model's ``forward`` to here.
+    """
+
+    function: Function
+    node: ast.expr
+    subject: str
+    operation: str
+    crash: bool
+    steps: tuple[Step, ...]
+
+    @property
+    def line(self) -> int:
+        """The line of the operation, counted from 1."""
+        return self.node.lineno

@@ -1,0 +1,296 @@
+"""Abstract values: what a name may hold while a flex-attention forward runs.
+
+A :data:`Value` is a set of atoms, one for each thing it may be. All atoms but instances are
+immutable and compare by content, so a call with equal values is evaluated once.
+"""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Union
+
+from codemods.maskflow.index import Class, External, Function, Module
+
+if TYPE_CHECKING:
+    from codemods.maskflow.frame import Frame
+
+
+@dataclass(frozen=True)
+class Block:
+    """A flex-attention ``BlockMask`` that came in from outside."""
+
+
+@dataclass(frozen=True)
+class Const:
+    """A Python constant that is known: a number, a string, a bool, None or Ellipsis."""
+
+    value: object
+
+    def __eq__(self, other: object) -> bool:
+        # 1, 1.0 and True are equal in Python but not the same constant.
+        return (
+            isinstance(other, Const) and type(self.value) is type(other.value) and self.value == other.value
+        )
+
+    def __hash__(self) -> int:
+        return hash((type(self.value), self.value))
+
+
+@dataclass(frozen=True)
+class Tensor:
+    """A tensor; ``origin`` is the function that made it from a BlockMask-carrying call, if any."""
+
+    origin: Function | None = None
+
+
+@dataclass(frozen=True)
+class Unknown:
+    """Anything else that is not a BlockMask, or that the analysis does not follow."""
+
+    origin: Function | None = None
+
+
+@dataclass(frozen=True)
+class Config:
+    """A model configuration: its values are open, except for the attention implementation."""
+
+
+@dataclass(frozen=True)
+class Tuple:
+    """A tuple of known length."""
+
+    items: tuple[Value, ...]
+
+
+@dataclass(frozen=True)
+class List:
+    """A list, ``ModuleList``, iterator or other sequence: the union of its elements."""
+
+    element: Value
+
+
+@dataclass(frozen=True)
+class Dict:
+    """A dict: values for the constant keys that are known, and the union of all others."""
+
+    items: tuple[tuple[object, Value], ...]
+    rest: Value = frozenset()
+
+    def get(self, key: object) -> Value:
+        """Return the value under a constant key, else what other keys may hold."""
+        for known, value in self.items:
+            if known == key:
+                return value
+        return self.rest
+
+    def everything(self) -> Value:
+        """Return the union of all values."""
+        return union(*(value for _, value in self.items), self.rest)
+
+    def with_item(self, key: object, value: Value) -> Dict:
+        """Return a copy in which ``key`` holds ``value``."""
+        return Dict((*((k, v) for k, v in self.items if k != key), (key, value)), self.rest)
+
+
+@dataclass(eq=False)
+class Instance:
+    """An object of a class of the tree. Attributes only ever gain values: nothing set is forgotten."""
+
+    cls: Class
+    attributes: dict[str, Value] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Bound:
+    """A function of the tree, bound to ``receiver`` unless that is None."""
+
+    function: Function
+    receiver: Instance | ClassRef | None = None
+
+
+@dataclass(frozen=True)
+class ClassRef:
+    """A class of the tree, as an object."""
+
+    cls: Class
+
+
+@dataclass(frozen=True)
+class ModuleRef:
+    """A module of the tree, as an object."""
+
+    module: Module
+
+
+@dataclass(frozen=True)
+class Outside:
+    """A name outside the tree, or a builtin, by its dotted path."""
+
+    path: str
+
+
+@dataclass(frozen=True)
+class Method:
+    """A method of a value that the interpreter knows itself, such as ``list.append``."""
+
+    receiver: Atom
+    name: str
+
+
+@dataclass(frozen=True)
+class Partial:
+    """``functools.partial(function, ...)``."""
+
+    function: Value
+    arguments: tuple[Value, ...]
+    keywords: tuple[tuple[str, Value], ...]
+
+
+@dataclass(eq=False)
+class Closure:
+    """A function defined inside another one, with the frame it sees."""
+
+    node: ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda
+    frame: Frame
+
+
+@dataclass(frozen=True)
+class Super:
+    """``super()``: lookup on ``receiver`` that starts after ``owner``."""
+
+    receiver: Instance
+    owner: Class
+
+
+@dataclass(frozen=True)
+class AttentionInterface:
+    """What ``ALL_ATTENTION_FUNCTIONS`` hands out: takes a BlockMask under flex attention."""
+
+
+Atom = Union[
+    Block,
+    Const,
+    Tensor,
+    Unknown,
+    Config,
+    Tuple,
+    List,
+    Dict,
+    Instance,
+    Bound,
+    ClassRef,
+    ModuleRef,
+    Outside,
+    Method,
+    Partial,
+    Closure,
+    Super,
+    AttentionInterface,
+]
+Value = frozenset[Atom]
+
+NOTHING: Value = frozenset()
+BLOCK: Value = frozenset({Block()})
+NONE: Value = frozenset({Const(None)})
+TENSOR: Value = frozenset({Tensor()})
+UNKNOWN: Value = frozenset({Unknown()})
+CONFIG: Value = frozenset({Config()})
+TRUE: Value = frozenset({Const(True)})
+FALSE: Value = frozenset({Const(False)})
+
+# More alternatives than this are not told apart any longer.
+_WIDEST = 16
+
+
+def const(value: object) -> Value:
+    """Return the value of one known constant."""
+    return frozenset({Const(value)})
+
+
+def union(*values: Value) -> Value:
+    """Return what may be any of ``values``; a very wide result keeps the atoms that matter to masks."""
+    joined: Value = frozenset().union(*values)
+    if len(joined) > _WIDEST:
+        kept = frozenset(atom for atom in joined if not isinstance(atom, (Const, Tuple, Dict)))
+        joined = kept | UNKNOWN | (BLOCK if has_block(joined) else NOTHING)
+    return joined
+
+
+def has_block(value: Value) -> bool:
+    """Whether a BlockMask is in ``value``, at any depth of tuples, lists and dicts."""
+    return any(_holds_block(atom) for atom in value)
+
+
+def _holds_block(atom: Atom) -> bool:
+    if isinstance(atom, Block):
+        return True
+    if isinstance(atom, Tuple):
+        return any(has_block(item) for item in atom.items)
+    if isinstance(atom, List):
+        return has_block(atom.element)
+    if isinstance(atom, Dict):
+        return has_block(atom.everything())
+    if isinstance(atom, Partial):
+        return any(map(has_block, atom.arguments)) or any(has_block(value) for _, value in atom.keywords)
+    return False
+
+
+def elements(value: Value) -> Value:
+    """Return what iterating over ``value`` yields."""
+    found: list[Value] = []
+    for atom in value:
+        if isinstance(atom, Tuple):
+            found += atom.items
+        elif isinstance(atom, List):
+            found.append(atom.element)
+        elif isinstance(atom, Dict):
+            found.append(frozenset(Const(key) for key, _ in atom.items) | UNKNOWN)
+        elif not isinstance(atom, (Block, Const)):
+            found.append(UNKNOWN)
+    return union(*found) if found else UNKNOWN
+
+
+def origins(value: Value) -> Iterable[Function]:
+    """Yield the functions whose results are in ``value``, at any depth."""
+    for atom in value:
+        if isinstance(atom, (Tensor, Unknown)) and atom.origin is not None:
+            yield atom.origin
+        elif isinstance(atom, Tuple):
+            for item in atom.items:
+                yield from origins(item)
+        elif isinstance(atom, List):
+            yield from origins(atom.element)
+        elif isinstance(atom, Dict):
+            yield from origins(atom.everything())
+
+
+def truth(value: Value) -> frozenset[bool]:
+    """Return the truth values that ``value`` may have."""
+    answers: set[bool] = set()
+    for atom in value:
+        answers |= atom_truth(atom)
+    return frozenset(answers)
+
+
+def atom_truth(atom: Atom) -> set[bool]:
+    """Return the truth values that one atom may have."""
+    if isinstance(atom, Const):
+        return {bool(atom.value)}
+    if isinstance(atom, Tuple):
+        return {bool(atom.items)}
+    if isinstance(atom, (Tensor, Unknown, List, Dict, Config)):
+        return {True, False}
+    return {True}
+
+
+def reference(found: Class | Function | Module | External) -> Atom:
+    """Return a definition of the tree, or a name outside it, as an object."""
+    if isinstance(found, Class):
+        return ClassRef(found)
+    if isinstance(found, Function):
+        return Bound(found)
+    if isinstance(found, Module):
+        return ModuleRef(found)
+    return Outside(found.path)
