@@ -1,0 +1,84 @@
+"""The harness as a function: a path in, a report out."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from codemods.verify.cases import CASES
+from codemods.verify.launch import WorkerFailed, events
+from codemods.verify.locate import Target
+from codemods.verify.results import Cell, Report
+
+
+@dataclass(frozen=True)
+class Options:
+    """What to run, and how.
+
+    Attributes:
+        models: model types or class names, shell patterns allowed; none means all.
+        cases: names from :data:`CASES`.
+        python: the interpreter whose environment the tree runs in.
+        jobs: models run at the same time.
+        seconds: the time one model may take.
+    """
+
+    models: Sequence[str] = ()
+    cases: Sequence[str] = tuple(CASES)
+    python: str = sys.executable
+    jobs: int = os.cpu_count() or 1
+    seconds: float = 120.0
+
+
+@dataclass(frozen=True)
+class Progress:
+    """How far a run is: ``done`` of ``total`` classes, and the cell that just came in, if any."""
+
+    done: int
+    total: int
+    cell: Cell | None = None
+
+
+def verify(
+    target: Target, options: Options, on_progress: Callable[[Progress], None] = lambda progress: None
+) -> Report:
+    """Run a tree's models in a child process and return what came of every case.
+
+    Raises:
+        WorkerFailed: if the tree cannot be imported, or no model has one of the names asked for.
+    """
+    request = {
+        "root": str(target.root),
+        "package": target.package,
+        "folder": target.folder,
+        "models": list(options.models),
+        "cases": list(options.cases),
+        "jobs": options.jobs,
+        "seconds": options.seconds,
+    }
+    environment: dict[str, Any] = {}
+    plan: list[tuple[str, str]] = []
+    cells: list[Cell] = []
+    done = 0
+    for event in events(options.python, request):
+        kind = event.pop("event")
+        if kind == "environment":
+            environment = event
+        elif kind == "plan":
+            if event["unmatched"]:
+                raise WorkerFailed(f"no model type or class matches {', '.join(event['unmatched'])}")
+            plan = [(model_type, name) for model_type, name in event["models"]]
+            on_progress(Progress(0, len(plan)))
+        elif kind == "result":
+            cells.append(Cell.from_json(event))
+            on_progress(Progress(done, len(plan), cells[-1]))
+        elif kind == "done":
+            done += 1
+            on_progress(Progress(done, len(plan)))
+    order = {name: position for position, (_, name) in enumerate(plan)}
+    cases = {case: position for position, case in enumerate(options.cases)}
+    cells.sort(key=lambda cell: (order[cell.class_name], cases[cell.case]))
+    return Report(environment, cells, checked=len(plan))

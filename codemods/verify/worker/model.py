@@ -1,0 +1,51 @@
+"""Everything that is run for one model type, in one process."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from typing import Any
+
+from . import forward
+from .attention import FLEX, Models
+from .masks import MASKS
+from .tiny import CannotBuild, one_line
+from .tree import Candidate, Tree
+
+RUNNERS = dict.fromkeys(MASKS, forward.run)
+
+
+def results(tree: Tree, candidate: Candidate, cases: list[str], device: str) -> Iterator[dict[str, Any]]:
+    """Yield a result per case; none at all for a class that does not claim flex attention."""
+    try:
+        model_class = tree.model_class(candidate)
+    except Exception as error:
+        yield from _all_not_runnable(candidate, cases, f"cannot be imported: {one_line(error)}")
+        return
+    if not getattr(model_class, "_supports_flex_attn", False):
+        return
+    started = time.perf_counter()
+    try:
+        models = Models(tree, candidate, model_class, device)
+        models.get(FLEX)
+    except CannotBuild as error:
+        yield from _all_not_runnable(candidate, cases, f"cannot be built tiny: {error}")
+        return
+    for case in cases:
+        result = _named(candidate, case)
+        try:
+            result.update(RUNNERS[case](tree, models, case))
+        except forward.NotRunnable as error:
+            result.update(verdict="not-runnable", reason=str(error))
+        result["seconds"] = round(time.perf_counter() - started, 4)
+        started = time.perf_counter()
+        yield result
+
+
+def _named(candidate: Candidate, case: str) -> dict[str, Any]:
+    return {"model_type": candidate.model_type, "class": candidate.class_name, "case": case}
+
+
+def _all_not_runnable(candidate: Candidate, cases: list[str], reason: str) -> Iterator[dict[str, Any]]:
+    for case in cases:
+        yield dict(_named(candidate, case), verdict="not-runnable", reason=reason)

@@ -1,0 +1,139 @@
+"""One request from beginning to end: import the tree, choose the models, run them."""
+
+from __future__ import annotations
+
+import fnmatch
+import json
+import os
+import platform
+from collections.abc import Callable
+from typing import Any
+
+from .protocol import Channel
+from .tree import Candidate, Tree, Unusable
+
+
+def serve(request: dict[str, Any], answers: int) -> None:
+    """Answer a request.
+
+    Args:
+        request: ``root`` and ``package`` of the tree, ``folder`` (a model's, or None), ``models``
+            and ``cases`` (names), ``jobs`` and ``seconds`` (limits).
+        answers: the file descriptor to write events to.
+    """
+    channel = Channel(answers)
+    try:
+        _one_thread()
+        tree = Tree(request["root"], request["package"])
+    except Unusable as error:
+        channel.send("unusable", reason=str(error))
+        return
+    device = _quiet_and_ready(tree)
+    channel.send("environment", **_environment(tree, device))
+    chosen, unmatched = _chosen(tree, request)
+    channel.send("plan", models=[list(candidate) for candidate in chosen], unmatched=unmatched)
+    if hasattr(os, "fork") and device == "cpu":
+        _run_forked(tree, chosen, request, device, channel)
+    else:
+        for candidate in chosen:
+            _run(tree, candidate, request["cases"], device, channel)
+    channel.send("end")
+
+
+def _one_thread() -> None:
+    """Keep torch to one thread from its first operation on.
+
+    A process that has run an operation with two threads and then forks hangs its children.
+    """
+    try:
+        import torch
+    except ImportError as error:
+        raise Unusable("the package 'torch' is not installed") from error
+    torch.set_num_threads(1)
+    torch.set_num_interop_threads(1)
+
+
+def _quiet_and_ready(tree: Tree) -> str:
+    """Silence the tree's log, choose the device, and warm up what every child needs."""
+    import warnings
+
+    from . import attention, model  # noqa: F401  (imported here so that children have them)
+
+    warnings.simplefilter("ignore")
+    tree.module("utils.logging").set_verbosity_error()
+    import torch
+    import torch.nn.attention.flex_attention
+
+    device = "cuda" if torch.cuda.is_available() else "cpu"
+    attention.run_as_users_do(device)
+    return device
+
+
+def _environment(tree: Tree, device: str) -> dict[str, Any]:
+    import torch
+
+    return {
+        "package": tree.name,
+        "version": tree.version,
+        "python": platform.python_version(),
+        "torch": torch.__version__,
+        "device": device if device == "cpu" else torch.cuda.get_device_name(),
+        "flex_attention": "unfused" if device == "cpu" else "compiled",
+    }
+
+
+def _chosen(tree: Tree, request: dict[str, Any]) -> tuple[list[Candidate], list[str]]:
+    """Return the candidates that the request is about, and the names that match none."""
+    names, folder = request["models"], request["folder"]
+    inside = [
+        candidate
+        for candidate in tree.candidates()
+        if folder is None or tree.folder(candidate.model_type).split(".")[-1] == folder
+    ]
+    matching = {name: [c for c in inside if any(fnmatch.fnmatch(part, name) for part in c)] for name in names}
+    unmatched = [name for name, found in matching.items() if not found]
+    return [c for c in inside if not names or any(c in found for found in matching.values())], unmatched
+
+
+def _run(tree: Tree, candidate: Candidate, cases: list[str], device: str, channel: Channel) -> None:
+    from . import model
+
+    for result in model.results(tree, candidate, cases, device):
+        channel.send("result", **result)
+
+
+def _run_forked(
+    tree: Tree, chosen: list[Candidate], request: dict[str, Any], device: str, channel: Channel
+) -> None:
+    from .pool import Ended, run_forked
+
+    def job_of(candidate: Candidate) -> Callable[[int], None]:
+        return lambda writer: _run(tree, candidate, request["cases"], device, Channel(writer))
+
+    answered: dict[str, set[str]] = {}
+    jobs = [job_of(candidate) for candidate in chosen]
+    for answer in run_forked(jobs, request["jobs"], request["seconds"]):
+        if isinstance(answer, Ended):
+            candidate = chosen[answer.job]
+            if answer.reason is not None:
+                _report_lost(candidate, request["cases"], answered, answer.reason, channel)
+            channel.send("done", model_type=candidate.model_type, **{"class": candidate.class_name})
+        else:
+            event = json.loads(answer)
+            answered.setdefault(event["class"], set()).add(event["case"])
+            channel.send_line(answer)
+
+
+def _report_lost(
+    candidate: Candidate, cases: list[str], answered: dict[str, set[str]], reason: str, channel: Channel
+) -> None:
+    """Report the cases that a child did not come to: the first is what it died of."""
+    lost = [case for case in cases if case not in answered.get(candidate.class_name, set())]
+    for position, case in enumerate(lost):
+        fields = {"model_type": candidate.model_type, "class": candidate.class_name, "case": case}
+        if position == 0:
+            channel.send("result", **fields, verdict="crash", exception=f"the process {reason}")
+        else:
+            channel.send(
+                "result", **fields, verdict="not-runnable", reason=f"not reached: the process {reason}"
+            )

@@ -1,0 +1,140 @@
+"""The checked tree as an imported package: its classes, its paths, its places in a traceback."""
+
+from __future__ import annotations
+
+import contextlib
+import importlib
+import re
+import sys
+import traceback
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, NamedTuple
+
+# The auto mappings whose classes are verified, in the order of the report. The names are those of
+# ``models/auto/modeling_auto.py``; older and newer trees lack some.
+_AUTO_MAPPINGS = (
+    "MODEL_FOR_CAUSAL_LM_MAPPING_NAMES",
+    "MODEL_FOR_IMAGE_TEXT_TO_TEXT_MAPPING_NAMES",
+)
+
+
+class Unusable(Exception):
+    """The tree cannot be imported here; the message is one line that says what is missing."""
+
+
+class Candidate(NamedTuple):
+    """A model class that the auto mappings name; nothing is known of its claims yet."""
+
+    model_type: str
+    class_name: str
+
+
+class Tree:
+    """An imported transformers-like package."""
+
+    def __init__(self, root: str, package: str):
+        """Import ``package``, found in the directory ``root``.
+
+        Raises:
+            Unusable: if the import fails.
+        """
+        self.root = Path(root).resolve()
+        self.name = package
+        sys.path.insert(0, root)
+        self.package = _import(package)
+        _import(f"{package}.modeling_utils")
+        self._configurations = _import(f"{package}.models.auto.configuration_auto")
+        self._models = _import(f"{package}.models.auto.modeling_auto")
+        self.version = str(getattr(self.package, "__version__", "unknown"))
+
+    def config_class(self, model_type: str) -> Any:
+        """Import and return a model type's configuration class.
+
+        ``CONFIG_MAPPING`` itself is not asked: it looks in a package called ``transformers``,
+        whatever the tree is called.
+
+        Raises:
+            ImportError: if its module cannot be imported.
+        """
+        name = self._configurations.CONFIG_MAPPING_NAMES[model_type]
+        return self._find(model_type, name)
+
+    def module(self, name: str) -> Any:
+        """Import a module of the tree, named relative to the package."""
+        return importlib.import_module(f"{self.name}.{name}")
+
+    def candidates(self) -> list[Candidate]:
+        """Return the classes the auto mappings name, each once, under its own model type."""
+        found: dict[str, list[str]] = {}
+        for mapping in _AUTO_MAPPINGS:
+            for model_type, names in getattr(self._models, mapping, {}).items():
+                for name in (names,) if isinstance(names, str) else names:
+                    found.setdefault(name, []).append(model_type)
+        return [Candidate(_own_type(name, types), name) for name, types in found.items()]
+
+    def folder(self, model_type: str) -> str:
+        """Return the name of the folder under ``models/`` that holds a model type."""
+        return str(self._configurations.model_type_to_module_name(model_type))
+
+    def model_class(self, candidate: Candidate) -> Any:
+        """Import and return a candidate's class.
+
+        Raises:
+            ImportError: if its module cannot be imported.
+        """
+        return self._find(candidate.model_type, candidate.class_name)
+
+    def _find(self, model_type: str, name: str) -> Any:
+        module = self.module(f"models.{self.folder(model_type)}")
+        found = getattr(module, name, None) or getattr(self.package, name, None)
+        if found is None:
+            raise ImportError(f"the tree has no {name}")
+        return found
+
+    def modules(self) -> Iterator[Any]:
+        """Yield the modules of the tree that are imported by now."""
+        for name, module in list(sys.modules.items()):
+            if module is not None and name.startswith(self.name + "."):
+                yield module
+
+    def site(self, error: BaseException) -> str | None:
+        """Return ``path:line function`` of the deepest frame inside the tree, or None."""
+        top = self.name.split(".")[0]
+        site = None
+        for frame in traceback.extract_tb(error.__traceback__):
+            with contextlib.suppress(ValueError):
+                path = Path(frame.filename).resolve().relative_to(self.root)
+                if path.parts[0] == top:
+                    site = f"{path.as_posix()}:{frame.lineno} {frame.name}"
+        return site
+
+
+def _own_type(class_name: str, model_types: list[str]) -> str:
+    """Of the types that share a class, return the one the class is named after (else the first)."""
+    for model_type in model_types:
+        if class_name.lower().startswith(re.sub(r"[^a-z0-9]", "", model_type.lower())):
+            return model_type
+    return model_types[0]
+
+
+def _import(name: str) -> Any:
+    try:
+        return importlib.import_module(name)
+    except Exception as error:
+        raise Unusable(requirement_line(error)) from error
+
+
+def requirement_line(error: BaseException) -> str:
+    """Say in one line which requirement an import failed on."""
+    chain = [error]
+    while chain[-1].__cause__ or chain[-1].__context__:
+        chain.append(chain[-1].__cause__ or chain[-1].__context__)  # type: ignore[arg-type]
+    imports = [link for link in chain if isinstance(link, ImportError)]
+    root = imports[-1] if imports else chain[-1]
+    text = " ".join(str(root).split())
+    if type(root) is ModuleNotFoundError and root.name:
+        return f"the package {root.name!r} is not installed"
+    if isinstance(root, ImportError):
+        return text.split(" Try: ")[0][:300]
+    return f"{type(root).__name__}: {text}"[:300]

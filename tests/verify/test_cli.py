@@ -1,0 +1,106 @@
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from codemods.verify.cases import CASES
+
+
+def verify(*arguments: str | Path) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "-m", "codemods.verify", *map(str, arguments)]
+    return subprocess.run(command, capture_output=True, text=True, encoding="utf-8", check=False)
+
+
+def test_help_names_every_case() -> None:
+    run = verify("--help")
+    assert run.returncode == 0
+    assert all(f"{case} " in run.stdout for case in CASES)
+
+
+def test_a_missing_path_is_one_line(tmp_path: Path) -> None:
+    run = verify(tmp_path / "gone")
+    assert (run.returncode, run.stdout) == (2, "")
+    assert run.stderr == f"error: {tmp_path / 'gone'}: no such file or directory\n"
+
+
+def test_an_unknown_case_is_a_usage_error(tinyformers: Path) -> None:
+    run = verify(tinyformers, "--case", "upside_down")
+    assert run.returncode == 2
+    assert "'upside_down' is not one of" in run.stderr
+
+
+def test_an_interpreter_that_is_not_there_is_one_line(tinyformers: Path) -> None:
+    run = verify(tinyformers, "--python", "no-such-python")
+    assert run.returncode == 2
+    assert run.stderr == f"error: {tinyformers}: cannot start no-such-python: No such file or directory\n"
+
+
+def test_an_interpreter_without_torch_is_one_line(tinyformers: Path, bare_python: str) -> None:
+    run = verify(tinyformers, "--python", bare_python)
+    assert run.returncode == 2
+    assert (
+        run.stderr
+        == f"error: {tinyformers}: the tree cannot be imported: the package 'torch' is not installed\n"
+    )
+
+
+@pytest.mark.torch
+def test_a_requirement_out_of_range_is_one_line(tmp_path: Path, torch_python: str) -> None:
+    tree = tmp_path / "oldformers"
+    (tree / "models" / "auto").mkdir(parents=True)
+    (tree / "models" / "auto" / "modeling_auto.py").touch()
+    (tree / "__init__.py").write_text(
+        "try:\n"
+        "    raise ImportError('tokenizers>=0.21,<0.22 is required for a normal functioning of this module,'\n"
+        "                      ' but found tokenizers==0.20.0.\\nTry: pip install transformers -U')\n"
+        "except ImportError as error:\n"
+        "    raise RuntimeError('Failed to import oldformers because of the following error') from error\n",
+        encoding="utf-8",
+    )
+    run = verify(tree, "--python", torch_python)
+    assert run.returncode == 2
+    assert run.stderr == (
+        f"error: {tree}: the tree cannot be imported: tokenizers>=0.21,<0.22 is required for a normal"
+        " functioning of this module, but found tokenizers==0.20.0.\n"
+    )
+
+
+@pytest.mark.torch
+def test_one_models_folder_runs_that_model(tinyformers: Path, torch_python: str) -> None:
+    run = verify(tinyformers / "models" / "plain", "--python", torch_python)
+    assert run.returncode == 0, run.stderr
+    assert run.stdout.splitlines()[1].split()[0] == "PlainForCausalLM"
+    assert run.stdout.splitlines()[-1] == f"1 classes, {len(CASES)} cells: {len(CASES)} ok"
+
+
+@pytest.mark.torch
+def test_a_model_that_nobody_knows_is_one_line(tinyformers: Path, torch_python: str) -> None:
+    run = verify(tinyformers, "--model", "plan", "--python", torch_python)
+    assert run.returncode == 2
+    assert run.stderr == f"error: {tinyformers}: no model type or class matches plan\n"
+
+
+@pytest.mark.torch
+def test_a_class_that_claims_nothing_is_not_run(tinyformers: Path, torch_python: str) -> None:
+    run = verify(tinyformers, "--model", "claimless", "--python", torch_python)
+    assert run.returncode == 0
+    assert run.stderr == "nothing to run: none of 1 model classes claims flex attention\n"
+
+
+@pytest.mark.torch
+def test_a_crash_fails_and_json_says_where(tinyformers: Path, torch_python: str, tmp_path: Path) -> None:
+    output = tmp_path / "report.json"
+    run = verify(
+        tinyformers, "--model", "Crashing*", "--case", "block_causal", "--python", torch_python,
+        "--output-format", "json", "--output", output,
+    )  # fmt: skip
+    assert (run.returncode, run.stdout) == (3, "")
+    (result,) = json.loads(output.read_text(encoding="utf-8"))["results"]
+    assert result["verdict"] == "crash"
+    assert result["exception"] == "AttributeError: 'BlockMask' object has no attribute 'dim'"
+    assert result["site"].startswith("tinyformers/modeling_utils.py:")
+    assert result["site"].endswith(" dense_causal_mask")

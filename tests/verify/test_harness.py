@@ -1,0 +1,85 @@
+"""The harness on a small tree whose models are right, crash, or take no notice, by design."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+
+import pytest
+
+from codemods.verify.cases import CASES
+from codemods.verify.compare import Comparison
+from codemods.verify.locate import locate
+from codemods.verify.results import Cell, Report
+from codemods.verify.verify import Options, verify
+
+pytestmark = pytest.mark.torch
+
+BLOCK_CASES = [case for case in CASES if case.startswith("block_")]
+
+
+@pytest.fixture(scope="module")
+def report(tinyformers: Path, torch_python: str) -> Report:
+    return verify(locate(tinyformers), Options(python=torch_python))
+
+
+def cells(report: Report, class_name: str) -> dict[str, Cell]:
+    return {cell.case: cell for cell in report.cells if cell.class_name == class_name}
+
+
+def test_every_case_is_run_for_every_class_that_claims_flex_attention(report: Report) -> None:
+    classes = {"CrashingForCausalLM", "ForgetfulForCausalLM", "PlainForCausalLM", "WindowedForCausalLM"}
+    assert {cell.key for cell in report.cells} == {(name, case) for name in classes for case in CASES}
+    assert report.checked == 5
+
+
+def test_the_environment_is_told(report: Report) -> None:
+    assert report.environment["package"] == "tinyformers"
+    assert report.environment["version"] == "1.0"
+    assert report.environment["flex_attention"] in ("unfused", "compiled")
+
+
+def test_a_model_that_is_right_is_ok_to_the_last_bit(report: Report) -> None:
+    assert {cell.verdict for cell in cells(report, "PlainForCausalLM").values()} == {"ok"}
+    assert {cell.max_abs_diff for cell in cells(report, "PlainForCausalLM").values()} == {0.0}
+
+
+def test_a_window_that_is_composed_is_ok(report: Report) -> None:
+    assert {cell.verdict for cell in cells(report, "WindowedForCausalLM").values()} == {"ok"}
+
+
+def test_a_crash_takes_only_the_cases_that_crash(report: Report) -> None:
+    verdicts = {case: cell.verdict for case, cell in cells(report, "CrashingForCausalLM").items()}
+    assert verdicts == {case: "crash" if case in BLOCK_CASES else "ok" for case in CASES}
+
+
+def test_a_dense_mask_that_is_ignored_is_no_reference(report: Report) -> None:
+    forgetful = cells(report, "ForgetfulForCausalLM")
+    assert forgetful["dense_4d"].verdict == "not-runnable"
+    assert forgetful["dense_4d"].reason == "eager attention ignores a dense mask in this model"
+
+
+def test_where_a_dense_mask_is_ignored_attention_is_given_it_directly(report: Report) -> None:
+    for case in BLOCK_CASES:
+        cell = cells(report, "ForgetfulForCausalLM")[case]
+        assert cell.verdict == "ok"
+        assert cell.reason is not None
+        assert cell.reason.startswith("reference: eager attention given the dense mask directly")
+
+
+def test_a_second_run_has_the_same_bits(report: Report, tinyformers: Path, torch_python: str) -> None:
+    again = verify(locate(tinyformers), Options(python=torch_python, jobs=1))
+    assert {pair.change for pair in Comparison(report, again).pairs} == {"same"}
+
+
+def test_a_package_of_another_name_is_run_from_where_it_is(
+    report: Report, tinyformers: Path, torch_python: str, tmp_path: Path
+) -> None:
+    renamed = tmp_path / "vendor" / "torch_free"
+    shutil.copytree(tinyformers, renamed)
+    (tmp_path / "vendor" / "__init__.py").touch()
+    other = verify(locate(renamed), Options(models=["plain"], python=torch_python))
+    assert other.environment["package"] == "vendor.torch_free"
+    assert [cell.digests for cell in other.cells] == [
+        cell.digests for cell in cells(report, "PlainForCausalLM").values()
+    ]

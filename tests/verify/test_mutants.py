@@ -1,0 +1,109 @@
+"""Wrong repairs, each written into a copy of a right model: the harness has to see every one."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+
+import pytest
+
+from codemods.verify.locate import locate
+from codemods.verify.results import Report
+from codemods.verify.verify import Options, verify
+
+pytestmark = pytest.mark.torch
+
+PASSTHROUGH = "            return attention_mask\n"
+WINDOW = "mask_mod(b, h, q, k) & (q - k < window)"
+
+BLOCK_CASES = {"block_causal", "block_document", "block_sliding"}
+
+# name -> (model, text of the right model, text of the mutant, the cases that must turn red)
+MUTANTS = {
+    "returns_none": ("plain", PASSTHROUGH, "            return None\n", BLOCK_CASES),
+    "returns_none_without_a_mask": (
+        "plain",
+        "        return dense_causal_mask",
+        "        if attention_mask is None and self.config._attn_implementation == 'flex_attention':\n"
+        "            return None\n"
+        "        return dense_causal_mask",
+        {"none"},
+    ),
+    "falls_back_to_causal": (
+        "plain",
+        PASSTHROUGH,
+        "            attention_mask = None\n",
+        {"block_document", "block_sliding"},
+    ),
+    "converts_to_a_boolean_tensor": (
+        "plain",
+        PASSTHROUGH,
+        "            return attention_mask.to_dense()\n",
+        BLOCK_CASES,
+    ),
+    "slices_the_block_mask": (
+        "plain",
+        PASSTHROUGH,
+        "            return attention_mask[:1]\n",
+        {"block_document"},
+    ),
+    "drops_the_window": ("windowed", WINDOW, "mask_mod(b, h, q, k)", {"block_causal", "block_document"}),
+    "drops_the_mask_for_the_window": ("windowed", WINDOW, "(q >= k) & (q - k < window)", {"block_document"}),
+    "window_one_short": ("windowed", WINDOW, "mask_mod(b, h, q, k) & (q - k < window - 1)", {"block_causal"}),
+    "window_one_long": ("windowed", WINDOW, "mask_mod(b, h, q, k) & (q - k <= window)", {"block_causal"}),
+    "ignores_padding": (
+        "plain",
+        "        return dense_causal_mask(attention_mask, hidden)",
+        "        flex = self.config._attn_implementation == 'flex_attention'\n"
+        "        two = attention_mask is not None and attention_mask.dim() == 2\n"
+        "        return dense_causal_mask(None if flex and two else attention_mask, hidden)",
+        {"left_padding"},
+    ),
+    "rebuilds_dense_masks": (
+        "plain",
+        "        return dense_causal_mask(attention_mask, hidden)",
+        "        flex = self.config._attn_implementation == 'flex_attention'\n"
+        "        four = attention_mask is not None and attention_mask.dim() == 4\n"
+        "        return dense_causal_mask(None if flex and four else attention_mask, hidden)",
+        {"dense_4d"},
+    ),
+}  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def mutants(tinyformers: Path, torch_python: str, tmp_path_factory: pytest.TempPathFactory) -> Report:
+    """One tree that has every mutant as a model of its own, run once."""
+    tree = tmp_path_factory.mktemp("mutants") / "mutants"
+    shutil.copytree(tinyformers, tree)
+    configurations, models = {}, {}
+    for name, (model, right, wrong, _) in MUTANTS.items():
+        folder = tree / "models" / name
+        shutil.copytree(tree / "models" / model, folder)
+        class_name = name.title().replace("_", "")
+        for file in folder.glob("*.py"):
+            text = file.read_text(encoding="utf-8")
+            if file.stem.startswith("modeling"):
+                assert right in text
+                text = text.replace(right, wrong)
+            text = text.replace(model.capitalize() + "Config", class_name + "Config")
+            text = text.replace(model.capitalize() + "For", class_name + "For")
+            file.write_text(
+                text.replace(f'model_type = "{model}"', f'model_type = "{name}"'), encoding="utf-8"
+            )
+        configurations[name] = class_name + "Config"
+        models[name] = class_name + "ForCausalLM"
+    auto = tree / "models" / "auto"
+    with (auto / "configuration_auto.py").open("a", encoding="utf-8") as stream:
+        stream.write(f"\nCONFIG_MAPPING_NAMES = {configurations}\n")
+    with (auto / "modeling_auto.py").open("a", encoding="utf-8") as stream:
+        stream.write(f"\nMODEL_FOR_CAUSAL_LM_MAPPING_NAMES = {models}\n")
+    return verify(locate(tree), Options(python=torch_python))
+
+
+@pytest.mark.parametrize("name", MUTANTS)
+def test_the_mutant_turns_red(mutants: Report, name: str) -> None:
+    must = MUTANTS[name][3]
+    red = {
+        cell.case for cell in mutants.cells if cell.model_type == name and cell.verdict in ("wrong", "crash")
+    }
+    assert must <= red

@@ -1,0 +1,86 @@
+from types import SimpleNamespace
+
+import torch
+from torch import nn
+from torch.nn.attention.flex_attention import BlockMask, flex_attention
+
+
+def eager_attention_forward(module, query, key, value, attention_mask):
+    scores = query @ key.transpose(-1, -2) / query.shape[-1] ** 0.5
+    if attention_mask is not None:
+        scores = scores + attention_mask
+    return scores.softmax(-1) @ value
+
+
+def sdpa_attention_forward(module, query, key, value, attention_mask):
+    return nn.functional.scaled_dot_product_attention(query, key, value, attn_mask=attention_mask)
+
+
+def flex_attention_forward(module, query, key, value, attention_mask):
+    if isinstance(attention_mask, BlockMask):
+        return torch.compile(flex_attention)(query, key, value, block_mask=attention_mask)
+
+    def score_mod(score, batch, head, q, k):
+        return score if attention_mask is None else score + attention_mask[batch][0][q][k]
+
+    return torch.compile(flex_attention)(query, key, value, score_mod=score_mod)
+
+
+class Attention(nn.Module):
+    def __init__(self, config):
+        super().__init__()
+        self.config = config
+        self.heads = config.num_attention_heads
+        self.qkv = nn.Linear(config.hidden_size, 3 * config.hidden_size)
+        self.out = nn.Linear(config.hidden_size, config.hidden_size)
+
+    def forward(self, hidden, attention_mask):
+        batch, tokens, size = hidden.shape
+        query, key, value = (
+            part.view(batch, tokens, self.heads, -1).transpose(1, 2) for part in self.qkv(hidden).chunk(3, -1)
+        )
+        interface = eager_attention_forward
+        if self.config._attn_implementation == "sdpa":
+            interface = sdpa_attention_forward
+        elif self.config._attn_implementation == "flex_attention":
+            interface = flex_attention_forward
+        mixed = interface(self, query, key, value, attention_mask)
+        return self.out(mixed.transpose(1, 2).reshape(batch, tokens, size))
+
+
+class PreTrainedModel(nn.Module):
+    """A language model; what it makes of a mask is up to ``_update_causal_mask``."""
+
+    config_class = None
+    _supports_flex_attn = False
+    _supports_sdpa = True
+
+    def __init__(self, config):
+        super().__init__()
+        self.config = config
+        self.embed = nn.Embedding(config.vocab_size, config.hidden_size)
+        self.layers = nn.ModuleList(Attention(config) for _ in range(config.num_hidden_layers))
+        self.head = nn.Linear(config.hidden_size, config.vocab_size)
+
+    @classmethod
+    def _from_config(cls, config, attn_implementation):
+        config._attn_implementation = attn_implementation
+        return cls(config)
+
+    def forward(self, input_ids, attention_mask=None, use_cache=False):
+        hidden = self.embed(input_ids)
+        mask = self._update_causal_mask(attention_mask, hidden)
+        for layer in self.layers:
+            hidden = hidden + layer(nn.functional.layer_norm(hidden, hidden.shape[-1:]), mask)
+        return SimpleNamespace(logits=self.head(hidden))
+
+
+def dense_causal_mask(attention_mask, hidden):
+    """Return the additive causal mask (batch, 1, tokens, tokens); one of four dimensions is ready."""
+    if attention_mask is not None and attention_mask.dim() == 4:
+        return attention_mask
+    batch, tokens, _ = hidden.shape
+    seen = torch.ones(batch, 1, tokens, tokens, dtype=torch.bool).tril()
+    if attention_mask is not None:
+        seen = seen & attention_mask[:, None, None, :].bool()
+    return torch.zeros(seen.shape).masked_fill(~seen, torch.finfo(torch.float32).min)

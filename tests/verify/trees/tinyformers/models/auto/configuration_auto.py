@@ -1,0 +1,11 @@
+CONFIG_MAPPING_NAMES = {
+    "claimless": "ClaimlessConfig",
+    "crashing": "CrashingConfig",
+    "forgetful": "ForgetfulConfig",
+    "plain": "PlainConfig",
+    "windowed": "WindowedConfig",
+}
+
+
+def model_type_to_module_name(model_type):
+    return model_type.replace("-", "_")

@@ -1,0 +1,7 @@
+MODEL_FOR_CAUSAL_LM_MAPPING_NAMES = {
+    "claimless": "ClaimlessForCausalLM",
+    "crashing": "CrashingForCausalLM",
+    "forgetful": "ForgetfulForCausalLM",
+    "plain": "PlainForCausalLM",
+    "windowed": "WindowedForCausalLM",
+}

@@ -1,0 +1,5 @@
+from ...configuration_utils import PretrainedConfig
+
+
+class ClaimlessConfig(PretrainedConfig):
+    model_type = "claimless"

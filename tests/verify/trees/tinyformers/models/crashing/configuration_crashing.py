@@ -1,0 +1,5 @@
+from ...configuration_utils import PretrainedConfig
+
+
+class CrashingConfig(PretrainedConfig):
+    model_type = "crashing"

@@ -1,0 +1,5 @@
+from ...configuration_utils import PretrainedConfig
+
+
+class ForgetfulConfig(PretrainedConfig):
+    model_type = "forgetful"

@@ -1,0 +1,2 @@
+def set_verbosity_error():
+    pass
