@@ -1,0 +1,227 @@
+"""FLEX002: an operation that only a tensor has is asked of nothing but a tensor."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import TypeVar
+
+import libcst as cst
+from libcst import matchers as m
+
+from codemods.flex_passthrough.mends.cannot import CannotMend
+from codemods.flex_passthrough.mends.layout import Frame, lay_out
+from codemods.flex_passthrough.mends.slices import Slice, read, slice_around
+from codemods.flex_passthrough.mends.width import indent_unit, indentation, line_width
+from codemods.rewrite.edit import Edit
+from codemods.source.position import Span
+
+# Within these an `and` chain needs no parentheses of its own.
+_LOOSER_THAN_AND = (
+    cst.Arg,
+    cst.Assert,
+    cst.Assign,
+    cst.AnnAssign,
+    cst.AugAssign,
+    cst.BooleanOperation,
+    cst.CompIf,
+    cst.DictElement,
+    cst.Element,
+    cst.Expr,
+    cst.FormattedStringExpression,
+    cst.If,
+    cst.IfExp,
+    cst.Index,
+    cst.Lambda,
+    cst.NamedExpr,
+    cst.Return,
+    cst.While,
+)
+# The statements whose one condition or value black breaks as a whole.
+_STATEMENTS = (cst.If, cst.While, cst.Return, cst.Assign, cst.AnnAssign, cst.AugAssign, cst.Expr)
+Expression = TypeVar("Expression", bound=cst.BaseExpression)
+
+
+def require_tensor(
+    text: str, test: Span, mask: str, torch_name: str = "torch", width: int | None = None
+) -> list[Edit]:
+    """Make a condition false for everything but a tensor.
+
+    A test of ``mask is not None`` that already stands before the condition becomes the
+    ``isinstance``; otherwise that is put in front. The statement is laid out anew, as black would,
+    only if it was laid out so before and no longer fits.
+
+    Args:
+        text: the file.
+        test: where the condition stands that must be false for a BlockMask.
+        mask: the expression that holds the mask, usually a name.
+        torch_name: the name of the ``torch`` module in this file.
+        width: how long a line may be; None takes what the file itself shows.
+
+    Returns:
+        The edits; none if the condition is guarded already.
+
+    Raises:
+        CannotMend: if no expression stands at ``test``.
+    """
+    source = read(text)
+    part = slice_around(source, test)
+    node = _expression_at(part, test)
+    parents = {child: parent for parent in _walk(part.module) for child in parent.children}
+    guard = f"isinstance({mask}, {torch_name}.Tensor)"
+
+    conjuncts = [*_conjuncts_before(node, parents), *_conjuncts(node)]
+    if any(_is_tensor_test(conjunct, mask, part) for conjunct in conjuncts):
+        return []
+    present = next((each for each in conjuncts if _is_presence_test(each, mask, part)), None)
+    if present is not None:
+        old, new = present, cst.parse_expression(guard).with_changes(lpar=present.lpar, rpar=present.rpar)
+    else:
+        old, new = node, _conjoin(guard, node, parents)
+    smallest = _replace(part, old, new)
+    return [_lay_out_again(part, _whole_condition(old, parents), parents, old, new, width) or smallest]
+
+
+def _whole_condition(node: cst.BaseExpression, parents: dict[cst.CSTNode, cst.CSTNode]) -> cst.BaseExpression:
+    """Return the chain of operators and choices around ``node``."""
+    parent = parents[node]
+    while isinstance(parent, (cst.BooleanOperation, cst.IfExp)) or m.matches(
+        parent, m.UnaryOperation(operator=m.Not())
+    ):
+        assert isinstance(parent, cst.BaseExpression)
+        node, parent = parent, parents[parent]
+    return node
+
+
+def _lay_out_again(
+    part: Slice,
+    condition: cst.BaseExpression,
+    parents: dict[cst.CSTNode, cst.CSTNode],
+    old: cst.BaseExpression,
+    new: cst.BaseExpression,
+    width: int | None,
+) -> Edit | None:
+    """Break a statement that no longer fits its line, if black would have left it as it was."""
+    if not isinstance(parents[condition], _STATEMENTS):
+        return None
+    source = part.source
+    span = _outer_span(part, condition)
+    start, end = source.offset(span.line, span.column), source.offset(span.end_line, span.end_column)
+    before = source.text[start:end]
+    first, last = source.lines[span.line - 1], source.lines[span.end_line - 1].rstrip("\r\n")
+    smallest = _replace(part, old, new)
+    growth = len(smallest.replacement) - (smallest.end - smallest.start)
+    limit = line_width(source.text, width)
+    if span.line == span.end_line and len(last) + growth <= limit:
+        return smallest
+    frame = Frame(
+        head=first[: span.column],
+        tail=last[span.end_column :],
+        indentation=indentation(source, span.line),
+        unit=indent_unit(source),
+        width=limit,
+        newline=source.newline(span.line),
+    )
+    if lay_out(condition, frame, part.code) != before:
+        return None
+    changed = new if condition is old else condition.deep_replace(old, new)
+    assert isinstance(changed, cst.BaseExpression)
+    after = lay_out(changed, frame, part.code)
+    return None if after is None else Edit(start, end, after)
+
+
+def _expression_at(part: Slice, span: Span) -> cst.BaseExpression:
+    """Return the expression that stands exactly at ``span``, with or without its parentheses."""
+    for node in _walk(part.module):
+        if isinstance(node, cst.BaseExpression) and span in (part.span(node), _outer_span(part, node)):
+            return node
+    raise CannotMend(f"no expression stands at line {span.line}, column {span.column + 1}")
+
+
+def _outer_span(part: Slice, node: cst.BaseExpression) -> Span:
+    """Return where ``node`` stands, its own parentheses included."""
+    if not node.lpar:
+        return part.span(node)
+    start, end = part.span(node.lpar[0]), part.span(node.rpar[-1])
+    return Span(start.line, start.column, end.end_line, end.end_column)
+
+
+def _walk(node: cst.CSTNode) -> Iterator[cst.CSTNode]:
+    yield node
+    for child in node.children:
+        yield from _walk(child)
+
+
+def _conjuncts(node: cst.BaseExpression) -> list[cst.BaseExpression]:
+    """Return the operands of an ``and`` chain in the order they are evaluated."""
+    if isinstance(node, cst.BooleanOperation) and isinstance(node.operator, cst.And):
+        return [*_conjuncts(node.left), *_conjuncts(node.right)]
+    return [node]
+
+
+def _conjuncts_before(
+    node: cst.BaseExpression, parents: dict[cst.CSTNode, cst.CSTNode]
+) -> list[cst.BaseExpression]:
+    """Return what must have been true before ``node`` is evaluated."""
+    before: list[cst.BaseExpression] = []
+    parent = parents[node]
+    while isinstance(parent, cst.BooleanOperation) and isinstance(parent.operator, cst.And):
+        if node is parent.right:
+            before = [*_conjuncts(parent.left), *before]
+        node, parent = parent, parents[parent]
+    return before
+
+
+def _is_presence_test(node: cst.BaseExpression, mask: str, part: Slice) -> bool:
+    """Recognize ``mask is not None``."""
+    test = m.Comparison(comparisons=[m.ComparisonTarget(operator=m.IsNot(), comparator=m.Name("None"))])
+    return m.matches(node, test) and part.code(cst.ensure_type(node, cst.Comparison).left) == mask
+
+
+def _is_tensor_test(node: cst.BaseExpression, mask: str, part: Slice) -> bool:
+    """Recognize ``isinstance(mask, torch.Tensor)`` under any name of the module."""
+    tensor = m.Name("Tensor") | m.Attribute(attr=m.Name("Tensor"))
+    test = m.Call(func=m.Name("isinstance"), args=[m.Arg(), m.Arg(tensor)])
+    return m.matches(node, test) and part.code(cst.ensure_type(node, cst.Call).args[0].value) == mask
+
+
+def _conjoin(
+    guard: str, node: cst.BaseExpression, parents: dict[cst.CSTNode, cst.CSTNode]
+) -> cst.BaseExpression:
+    """Put the guard before ``node``, with the parentheses that this takes."""
+    parent = parents[node]
+    within = bool(node.lpar) and not isinstance(parent, _LOOSER_THAN_AND)
+    operand = node.with_changes(lpar=(), rpar=()) if within else node
+    if _needs_parentheses(operand):
+        operand = _parenthesize(operand)
+    chain = cst.BooleanOperation(cst.parse_expression(guard), _operator_like_neighbours(parent), operand)
+    if within:
+        return chain.with_changes(lpar=node.lpar, rpar=node.rpar)
+    return chain if isinstance(parent, _LOOSER_THAN_AND) else _parenthesize(chain)
+
+
+def _needs_parentheses(operand: cst.BaseExpression) -> bool:
+    """Tell whether ``operand`` binds less tightly than ``and``."""
+    looser = m.BooleanOperation(operator=m.Or()) | m.IfExp() | m.Lambda() | m.NamedExpr()
+    return not operand.lpar and m.matches(operand, looser)
+
+
+def _operator_like_neighbours(parent: cst.CSTNode) -> cst.And:
+    """Return an ``and`` that begins a line if the operator beside it does."""
+    if isinstance(parent, cst.BooleanOperation):
+        before = parent.operator.whitespace_before
+        if isinstance(before, cst.ParenthesizedWhitespace):
+            return cst.And(
+                whitespace_before=before.with_changes(first_line=cst.TrailingWhitespace(), empty_lines=())
+            )
+    return cst.And()
+
+
+def _parenthesize(node: Expression) -> Expression:
+    return node.with_changes(lpar=[cst.LeftParen(), *node.lpar], rpar=[*node.rpar, cst.RightParen()])
+
+
+def _replace(part: Slice, old: cst.BaseExpression, new: cst.BaseExpression) -> Edit:
+    span = _outer_span(part, old)
+    source = part.source
+    start, end = source.offset(span.line, span.column), source.offset(span.end_line, span.end_column)
+    return Edit(start, end, part.code(new))
