@@ -18,15 +18,15 @@ from codemods.maskflow.values import (
     BLOCK,
     CONFIG,
     NONE,
-    NOTHING,
     TENSOR,
     UNKNOWN,
-    Bound,
     ClassRef,
     Closure,
+    Dict,
     Instance,
     List,
     Tensor,
+    Tuple,
     Unknown,
     Value,
     has_block,
@@ -164,8 +164,8 @@ class MaskFlow:
         value = self._evaluate(function, receiver, given, inner, parameter, line)
         sites = tuple(inner.record.sites.values())
         frame.record.add(inner.record)
-        if not sites and has_block(value):
-            return value
+        if not sites and (has_block(value) or (inner.record.unresolved and Unknown() in value)):
+            return value  # handed back, or handed to something unknown that may well hand it back
         if function not in self._losses:
             steps = (*frame.steps, Step(function, parameter, frame.module.source.name, line))
             self._losses[function] = MaskMethod(function, sites, steps, _parameters(function, receiver, given))
@@ -322,8 +322,6 @@ def _parameter(function: Function, receiver: Instance | ClassRef | None, given: 
 
 def _marked(value: Value, function: Function) -> Value:
     """Mark what a function made of a BlockMask, so that its use as a mask is recognised."""
-    from codemods.maskflow.values import Dict, Tuple  # local: only containers are rebuilt here
-
     marked = set()
     for atom in value:
         if isinstance(atom, Tensor):

@@ -210,14 +210,14 @@ def parse(source: SourceFile) -> ast.Module:
     try:
         return ast.parse(source.text)
     except SyntaxError as error:
-        line, column = error.lineno or 1, max((error.offset or 1) - 1, 0)
+        line, column = error.lineno or 1, max(error.offset or 1, 1)
         raise SourceError(
             Problem(source.name, line, column, f"does not parse: {error.msg}; the file was left alone")
         ) from None
     except (RecursionError, MemoryError, ValueError) as error:
         reason = str(error) or type(error).__name__
         raise SourceError(
-            Problem(source.name, 1, 0, f"does not parse: {reason}; the file was left alone")
+            Problem(source.name, 1, 1, f"does not parse: {reason}; the file was left alone")
         ) from None
     finally:
         if enabled:

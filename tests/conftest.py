@@ -1,0 +1,29 @@
+"""Fixtures for every room: small trees of files, written by the test that needs them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from textwrap import dedent
+
+import pytest
+
+WriteTree = Callable[[Mapping[str, str]], Path]
+
+
+@pytest.fixture
+def write_tree(tmp_path: Path) -> WriteTree:
+    """Write files below a fresh folder and return it; package folders get their ``__init__.py``."""
+
+    def write(files: Mapping[str, str]) -> Path:
+        root = tmp_path / "tree"
+        for name, text in files.items():
+            path = root / name
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_text(dedent(text), encoding="utf-8")
+            for folder in path.relative_to(root).parents:
+                if str(folder) != ".":
+                    (root / folder / "__init__.py").touch()
+        return root
+
+    return write

@@ -1,0 +1,69 @@
+"""What breaks on a BlockMask, and what does not."""
+
+import pytest
+
+BREAKS = {
+    "attribute": ("attention_mask.dim()", "a BlockMask has no attribute 'dim'"),
+    "minus": ("1 - attention_mask", "a BlockMask does not support -"),
+    "greater": ("attention_mask > 0", "a BlockMask does not support >"),
+    "invert": ("~attention_mask", "a BlockMask does not support ~"),
+    "augmented": ("attention_mask *= 2", "a BlockMask does not support *"),
+    "len": ("len(attention_mask)", "len() does not take a BlockMask"),
+    "contains": ("0.0 in attention_mask", "searching a BlockMask with 'in' never ends"),
+    "torch_function": ("torch.sum(attention_mask)", "torch.sum takes a tensor, not a BlockMask"),
+    "torch_keyword": (
+        "torch.where(condition=attention_mask)",
+        "torch.where takes a tensor, not a BlockMask",
+    ),
+    "in_a_list": ("torch.cat([attention_mask, x])", "torch.cat takes a tensor, not a BlockMask"),
+    "functional": (
+        "nn.functional.pad(attention_mask, (0, 1))",
+        "torch.nn.functional.pad takes a tensor, not a BlockMask",
+    ),
+    "dtype": ("attention_mask.to(dtype=torch.bool)", "BlockMask.to() takes a device only, no dtype"),
+    "unpacked": ("a, b = attention_mask", "unpacking a BlockMask never ends"),
+    "set_item": ("attention_mask[0] = 1", "a BlockMask cannot be assigned to by index"),
+    "called": ("attention_mask()", "a BlockMask cannot be called"),
+    "getattr": ("getattr(attention_mask, 'ndim')", "a BlockMask has no attribute 'ndim'"),
+}
+
+MEANS_ELSE = {
+    "index": ("attention_mask[:, :, :, :4]", "a BlockMask's index selects blocks, not positions"),
+    "equals": ("attention_mask == 0", "== compares a BlockMask as a whole, not element by element"),
+    "to_tensor": (
+        "attention_mask.to(hidden_states)",
+        "BlockMask.to() converts the block indices to the dtype it is given",
+    ),
+}
+
+HARMLESS = {
+    "shape": "attention_mask.shape[-1]",
+    "dimensions": "len(attention_mask.shape) == 4 or attention_mask.dim()",
+    "device": "attention_mask.to(self.device)",
+    "named_device": "attention_mask.to('cuda')",
+    "truth": "bool(attention_mask)",
+    "is_tensor": "torch.is_tensor(attention_mask) and attention_mask.dim()",
+    "hasattr": "hasattr(attention_mask, 'dim') and attention_mask.dim()",
+    "getattr_default": "getattr(attention_mask, 'ndim', 4)",
+    "printed": "print(attention_mask)",
+    "none": "attention_mask is None and attention_mask.dim()",
+    "or_default": "(attention_mask is not None) or attention_mask.dim()",
+}
+
+
+@pytest.mark.parametrize("name", BREAKS)
+def test_breaks(operations, name):
+    code, operation = BREAKS[name]
+    assert operations(code) == [operation]
+
+
+@pytest.mark.parametrize("name", MEANS_ELSE)
+def test_means_something_else(forward, name):
+    code, operation = MEANS_ELSE[name]
+    (site,) = forward(code).sites
+    assert (site.operation, site.crash) == (operation, False)
+
+
+@pytest.mark.parametrize("name", HARMLESS)
+def test_harmless(operations, name):
+    assert operations(HARMLESS[name]) == []
