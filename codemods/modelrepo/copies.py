@@ -1,0 +1,136 @@
+"""Copies: definitions under a ``# Copied from`` comment, and what they are copied from."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from codemods.maskflow.index import Index, Module
+from codemods.modelrepo.definition import find_member, first_line, walk_definitions
+from codemods.source.position import split_lines
+
+MARK = b"Copied from"
+IGNORE_MARK = "# Ignore copy"
+
+_COMMENT = re.compile(
+    rb"^[ \t]*#[ \t]*Copied from[ \t]+([A-Za-z_]\w*(?:\.\w+)+)(?:[ \t]+(\S[^\r\n]*?))?[ \t]*\r?$",
+    re.MULTILINE,
+)
+_REPLACEMENT = re.compile(r"^\s*(?:with\s+)?(\S+?)->(\S+)(\s+all-casing)?\s*$")
+
+
+@dataclass(frozen=True)
+class Replacement:
+    """One ``Old->New`` of a copy comment."""
+
+    old: str
+    new: str
+    all_casing: bool = False
+
+    def apply(self, text: str) -> str:
+        """Rename in ``text`` as the repository's own check does: ``old`` is a regular expression."""
+        pairs = [(self.old, self.new)]
+        if self.all_casing:
+            pairs += [(self.old.lower(), self.new.lower()), (self.old.upper(), self.new.upper())]
+        for old, new in pairs:
+            try:
+                text = re.sub(old, new, text)
+            except re.error:
+                text = text.replace(old, new)
+        return text
+
+
+@dataclass(frozen=True)
+class CopyComment:
+    """One ``# Copied from`` comment.
+
+    Attributes:
+        path: the file it stands in.
+        line: its line, from 1.
+        source: the dotted name of what is copied, as written.
+        replacements: what is renamed on the way, in order.
+    """
+
+    path: Path
+    line: int
+    source: str
+    replacements: tuple[Replacement, ...] = ()
+
+    def rename(self, text: str) -> str:
+        """Return ``text`` of the source as the copy writes it."""
+        for replacement in self.replacements:
+            text = replacement.apply(text)
+        return text
+
+
+def find_comments(path: Path, raw: bytes) -> Iterator[CopyComment]:
+    """Yield the copy comments in the bytes of a file, in order; comments about websites are none."""
+    if MARK not in raw:
+        return
+    line, position = 1, 0
+    for found in _COMMENT.finditer(raw):
+        line += raw.count(b"\n", position, found.start())
+        position = found.start()
+        replacements = _replacements((found[2] or b"").decode("utf-8", "replace"))
+        yield CopyComment(path, line, found[1].decode("ascii"), replacements)
+
+
+def _replacements(text: str) -> tuple[Replacement, ...]:
+    found = (_REPLACEMENT.match(part) for part in text.split(","))
+    return tuple(Replacement(match[1], match[2], bool(match[3])) for match in found if match)
+
+
+def copied_definition(module: Module, comment: CopyComment) -> str | None:
+    """Return the qualified name of the definition that ``comment`` stands above, or None.
+
+    Between the comment and the definition may stand decorators, other comments and blank lines.
+    """
+    lines = split_lines(module.source.text)
+    nearest: tuple[int, str] | None = None
+    for qualname, node in walk_definitions(module.syntax.body):
+        start = first_line(node)
+        if start > comment.line and (nearest is None or start < nearest[0]):
+            nearest = start, qualname
+    if nearest is None:
+        return None
+    between = lines[comment.line : nearest[0] - 1]
+    return nearest[1] if all(line.strip()[:1] in ("", "#") for line in between) else None
+
+
+def find_source(index: Index, comment: CopyComment) -> tuple[Module, str] | None:
+    """Return the module and qualified name that ``comment`` copies from, or None if it is not there.
+
+    A fork may have renamed or moved its package without touching the comments. So where the name
+    as written leads nowhere, its tail is looked for around the file that the comment stands in,
+    from the nearest package outwards.
+    """
+    parts = comment.source.split(".")
+    around = index.tree.module_name(comment.path).split(".")[:-1]
+    prefixes = [around[:length] for length in range(len(around), -1, -1)]
+    tails = [parts, *([*prefix, *parts[drop:]] for drop in range(1, len(parts) - 1) for prefix in prefixes)]
+    for tail in tails:
+        for end in range(len(tail) - 1, 0, -1):
+            module = index.module(".".join(tail[:end]))
+            if module is not None and not module.is_package:
+                qualname = ".".join(tail[end:])
+                if find_member(module, qualname) is not None:
+                    return module, qualname
+                break
+    return None
+
+
+def is_ignored(module: Module, qualname: str) -> bool:
+    """Whether a member of a copied class is marked ``# Ignore copy``: it is the copy's own."""
+    lines = split_lines(module.source.text)
+    end_before = 0
+    for name, node in walk_definitions(module.syntax.body):
+        if name == qualname:
+            block = lines[end_before : node.end_lineno]
+            return any(IGNORE_MARK in line for line in block)
+        if name.rpartition(".")[0] == qualname.rpartition(".")[0]:
+            end_before = node.end_lineno or node.lineno
+        else:
+            end_before = max(end_before, node.lineno)
+    return False

@@ -1,0 +1,106 @@
+"""Definitions: classes, functions and class attributes, named by file and qualified name."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from codemods.maskflow.index import Class, Function, Module
+
+DefinitionNode = ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef
+
+
+@dataclass(frozen=True, order=True)
+class Definition:
+    """A class, function, method or class attribute as one file writes it.
+
+    Attributes:
+        path: the file, absolute, links among its folders resolved.
+        qualname: ``Class.method``, ``Class`` or ``function``.
+        line: where it starts, from 1: the line of ``class`` or ``def``. Not part of its identity.
+    """
+
+    path: Path
+    qualname: str
+    line: int = field(compare=False)
+
+
+def find_member(module: Module, qualname: str) -> Class | Function | ast.expr | None:
+    """Return what ``qualname`` is in the text of ``module`` itself; what it inherits does not count."""
+    top, *rest = qualname.split(".")
+    found: object = module.bindings.get(top)
+    for name in rest:
+        found = found.members.get(name) if isinstance(found, Class) else None
+    return found if isinstance(found, (Class, Function, ast.expr)) else None
+
+
+def line_of(member: Class | Function | ast.expr) -> int:
+    """Return the line on which a member starts, decorators not counted."""
+    return member.lineno if isinstance(member, ast.expr) else member.node.lineno
+
+
+def walk_definitions(body: list[ast.stmt], prefix: str = "") -> Iterator[tuple[str, DefinitionNode]]:
+    """Yield the qualified name and node of every class, function and method, in source order.
+
+    What is defined within a function's body is not reached by a qualified name and left out.
+    """
+    for statement in body:
+        if isinstance(statement, (ast.FunctionDef, ast.AsyncFunctionDef)):
+            yield prefix + statement.name, statement
+        elif isinstance(statement, ast.ClassDef):
+            yield prefix + statement.name, statement
+            yield from walk_definitions(statement.body, f"{prefix}{statement.name}.")
+        elif isinstance(statement, ast.If):
+            yield from walk_definitions(statement.body, prefix)
+            yield from walk_definitions(statement.orelse, prefix)
+        elif isinstance(statement, ast.Try):
+            yield from walk_definitions(statement.body, prefix)
+
+
+def first_line(node: DefinitionNode) -> int:
+    """Return the line on which a definition starts, decorators counted."""
+    return min([node.lineno, *(decorator.lineno for decorator in node.decorator_list)])
+
+
+def is_deletion_marker(member: object) -> bool:
+    """Whether a method of a modular class says that the parent's method shall not be inherited.
+
+    The converter's sign for it is a body that only raises: ``raise AttributeError("...")``.
+    """
+    if not isinstance(member, Function) or isinstance(member.node, ast.Lambda):
+        return False
+    body = member.node.body
+    return len(body) == 1 and isinstance(body[0], ast.Raise) and isinstance(body[0].exc, ast.Call)
+
+
+def inlines_super(member: object) -> bool:
+    """Whether the converter puts the parent's body in place of a ``super()`` call in this method.
+
+    It does so where the call is a statement of the method's own body, or what such a statement
+    returns; a call within an expression stays a call.
+    """
+    if not isinstance(member, Function) or isinstance(member.node, ast.Lambda):
+        return False
+    for statement in member.node.body:
+        value = statement.value if isinstance(statement, (ast.Expr, ast.Return)) else None
+        if (
+            isinstance(value, ast.Call)
+            and isinstance(value.func, ast.Attribute)
+            and value.func.attr == member.name
+            and isinstance(value.func.value, ast.Call)
+            and isinstance(value.func.value.func, ast.Name)
+            and value.func.value.func.id == "super"
+        ):
+            return True
+    return False
+
+
+def is_bare(cls: Class) -> bool:
+    """Whether a class adds nothing to what it inherits: ``pass``, ``...`` or a docstring alone."""
+    return all(
+        isinstance(statement, ast.Pass)
+        or (isinstance(statement, ast.Expr) and isinstance(statement.value, ast.Constant))
+        for statement in cls.node.body
+    )

@@ -1,0 +1,265 @@
+"""Families: which definition an edit belongs to, and which definitions follow it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+from codemods.maskflow.index import Class, Function, Index, Module
+from codemods.modelrepo.copies import CopyComment, copied_definition, find_source, is_ignored
+from codemods.modelrepo.definition import Definition, find_member, line_of
+from codemods.modelrepo.heritage import Heritage
+from codemods.modelrepo.layout import Layout, real_path
+from codemods.source.problem import Problem
+
+Origin = Literal["generated", "copied-from", "hand-written"]
+Role = Literal["root", "generated", "copy"]
+
+
+@dataclass(frozen=True)
+class Member:
+    """One definition of a family.
+
+    Attributes:
+        definition: where it stands.
+        role: the root, a generated file's text of it, or a copy.
+        via: the member it follows; None for the root.
+        inlined: whether only a part of it follows: its own text calls ``super()``, and the
+            converter puts the parent's body there.
+    """
+
+    definition: Definition
+    role: Role
+    via: Definition | None = None
+    inlined: bool = False
+
+
+class Repository:
+    """Who comes from whom in a transformers-like repository, read without importing it.
+
+    Every path in and out is absolute with the links among its folders resolved, as
+    :func:`codemods.modelrepo.layout.real_path` gives it. Every answer is computed once.
+    """
+
+    def __init__(self, index: Index, files: Sequence[Path]) -> None:
+        self.index = index
+        self.layout = Layout(index.tree, files)
+        self.heritage = Heritage(index)
+        self._problems: list[Problem] = []
+        self._steps: dict[Definition, tuple[Definition | None, CopyComment | None]] = {}
+        self._roots: dict[Definition, Definition] = {}
+        self._members: dict[Definition, tuple[Member, ...]] = {}
+        self._copy_targets: dict[CopyComment, str | None] = {}
+        self._copies_by_name: dict[str, list[CopyComment]] | None = None
+
+    @property
+    def problems(self) -> tuple[Problem, ...]:
+        """What could not be read, found or followed so far."""
+        return tuple(dict.fromkeys([*self.layout.problems, *self._problems]))
+
+    def definition(self, path: Path, qualname: str) -> Definition | None:
+        """Return the definition called ``qualname`` in the text of the file at ``path``, or None."""
+        module = self.index.module_at(real_path(path))
+        member = find_member(module, qualname) if module is not None else None
+        return None if member is None else Definition(real_path(path), qualname, line_of(member))
+
+    def origin_of(self, definition: Definition) -> Origin:
+        """Say whether a definition is generated, copied, or written where it stands."""
+        if self.layout.modular_of(definition.path) is not None:
+            return "generated"
+        return "copied-from" if self._step(definition)[1] is not None else "hand-written"
+
+    def root_of(self, definition: Definition) -> Definition:
+        """Return the definition that an edit of ``definition`` belongs to; often itself.
+
+        Where the trail ends in a circle or at a parent that is not there, the last definition that
+        could be found is the root, and :attr:`problems` says so.
+        """
+        if definition not in self._roots:
+            self._roots[definition] = self.lineage_of(definition)[-1]
+        return self._roots[definition]
+
+    def lineage_of(self, definition: Definition) -> tuple[Definition, ...]:
+        """Return the way from ``definition`` to its root, both included."""
+        trail = [definition]
+        while (source := self._step(trail[-1])[0]) is not None:
+            if source in trail:
+                return self._broken_circle(trail, source)
+            trail.append(source)
+        return tuple(trail)
+
+    def _broken_circle(self, trail: list[Definition], source: Definition) -> tuple[Definition, ...]:
+        """End a trail that leads back to ``source`` at the last place where a hand may edit."""
+        circle = trail[trail.index(source) :]
+        by_hand = [place for place in circle if self.layout.modular_of(place.path) is None]
+        root = min(by_hand or circle)
+        names = " and ".join(sorted({place.qualname.partition(".")[0] for place in circle}))
+        self._report(root.path, root.line, f"{names} are copied from each other; edited here")
+        return (*[place for place in trail if place != root], root)
+
+    def inlined_by(self, definition: Definition) -> Definition | None:
+        """Return the parent's method whose body the converter puts into ``definition``, if any.
+
+        Args:
+            definition: a method of a generated file or of a modular one.
+        """
+        modular = self._modular(definition.path)
+        return self.heritage.inlined_by(modular, definition.qualname) if modular is not None else None
+
+    def members_of(self, root: Definition) -> tuple[Member, ...]:
+        """Return every definition that must change when ``root`` does, the root first.
+
+        Parents come before their children, and each generation is in order of path and line. A
+        child that overrides the root is its own root and no member.
+        """
+        if root not in self._members:
+            found = {root: Member(root, "root")}
+            generation = [root]
+            while generation:
+                following = [member for parent in generation for member in self._followers(parent)]
+                following.sort(key=lambda member: (member.definition.path, member.definition.line))
+                generation = []
+                for member in following:
+                    if member.definition not in found:
+                        found[member.definition] = member
+                        generation.append(member.definition)
+            self._members[root] = tuple(found.values())
+        return self._members[root]
+
+    def _step(self, definition: Definition) -> tuple[Definition | None, CopyComment | None]:
+        """Return where ``definition`` comes from, and the copy comment that says so, if one does."""
+        if definition not in self._steps:
+            self._steps[definition] = (None, None)  # a circle sees itself as a root
+            if self.layout.modular_of(definition.path) is not None:
+                step = self._generated_step(definition)
+            else:
+                step = self._copied_step(definition)
+            self._steps[definition] = step
+        return self._steps[definition]
+
+    def _generated_step(self, definition: Definition) -> tuple[Definition | None, CopyComment | None]:
+        modular = self._modular(definition.path)
+        source = self.heritage.source_of(modular, definition.qualname) if modular is not None else None
+        if source is None and modular is not None:
+            name = self.index.tree.display(modular.path)
+            message = f"{definition.qualname} was not found in {name} nor in its parents"
+            self._report(definition.path, definition.line, message)
+        return source, None
+
+    def _copied_step(self, definition: Definition) -> tuple[Definition | None, CopyComment | None]:
+        module = self.index.module_at(definition.path)
+        if module is None:
+            return None, None
+        for comment in self.layout.comments_in(definition.path):
+            target = self._copy_target(comment, module)
+            if target is None or not _covers(target, definition.qualname):
+                continue
+            rest = definition.qualname[len(target) + 1 :]
+            if rest and is_ignored(module, definition.qualname):
+                return None, None
+            found = find_source(self.index, comment)
+            if found is None:
+                missing = f"copied from {comment.source}, which is not here; treated as written by hand"
+                self._report(comment.path, comment.line, missing)
+                return None, None
+            source, qualname = found
+            if source is module and qualname == target:  # a comment that names what it stands above
+                continue
+            member = self._source_member(source, qualname, rest, comment)
+            return (member, comment) if member is not None else (None, None)
+        return None, None
+
+    def _source_member(
+        self, source: Module, qualname: str, rest: str, comment: CopyComment
+    ) -> Definition | None:
+        """Return the member of the copied class that ``rest`` of the copy follows, names renamed back."""
+        if not rest:
+            return self.definition(source.path, qualname)
+        cls = find_member(source, qualname)
+        names = cls.members if isinstance(cls, Class) else {}
+        top, _, inner = rest.partition(".")
+        for name in names:
+            if comment.rename(name) == top:
+                return self.definition(source.path, ".".join(filter(None, (qualname, name, inner))))
+        return None
+
+    def _followers(self, parent: Definition) -> Iterator[Member]:
+        """Yield what follows ``parent`` in one step: generated texts and copies of it."""
+        for path in self._generated_near(parent):
+            for definition in self._candidates(path, parent):
+                if self._step(definition)[0] == parent:
+                    yield Member(definition, "generated", parent)
+                elif self.inlined_by(definition) == parent:
+                    yield Member(definition, "generated", parent, inlined=True)
+        yield from self._copies_of(parent)
+
+    def _generated_near(self, parent: Definition) -> Iterator[Path]:
+        """Yield the generated files that could hold a text of ``parent``."""
+        if parent.path in self.layout.generated_by:
+            yield from self.layout.generated_by[parent.path]
+            return
+        for modular, generated in self.layout.generated_by.items():
+            if parent.path.stem.encode() in self.layout.modular_text(modular):
+                module = self.index.module_at(modular)
+                if module is not None and any(
+                    other.path == parent.path for other in self.heritage.parents_of(module)
+                ):
+                    yield from generated
+
+    def _candidates(self, path: Path, parent: Definition) -> Iterator[Definition]:
+        """Yield the definitions in ``path`` that have the shape of ``parent``, whatever their prefix."""
+        module = self.index.module_at(path)
+        rest = parent.qualname.partition(".")[2]
+        if module is None:
+            return
+        # A name that holds the parent's model's name has the child's instead.
+        renamed = parent.path.parent.name in rest.lower()
+        for name, binding in module.bindings.items():
+            if not rest and isinstance(binding, (Class, Function)):
+                yield Definition(path, name, line_of(binding))
+            elif rest and isinstance(binding, Class):
+                for inner in binding.members if renamed else (rest,):
+                    member = find_member(module, f"{name}.{inner}")
+                    if member is not None:
+                        yield Definition(path, f"{name}.{inner}", line_of(member))
+
+    def _copies_of(self, parent: Definition) -> Iterator[Member]:
+        parts = parent.qualname.split(".")
+        for length in range(len(parts), 0, -1):
+            source, rest = ".".join(parts[:length]), ".".join(parts[length:])
+            for comment in self._copies_named(f"{parent.path.stem}.{source}"):
+                module = self.index.module_at(comment.path)
+                target = self._copy_target(comment, module) if module is not None else None
+                if target is None or self.layout.modular_of(comment.path) is not None:
+                    continue
+                copy = self.definition(comment.path, ".".join(filter(None, (target, comment.rename(rest)))))
+                if copy is not None and self._step(copy)[0] == parent:
+                    yield Member(copy, "copy", parent)
+
+    def _copies_named(self, tail: str) -> list[CopyComment]:
+        if self._copies_by_name is None:
+            self._copies_by_name = {}
+            for comment in self.layout.comments:
+                parts = comment.source.split(".")
+                for start in range(len(parts) - 1):
+                    self._copies_by_name.setdefault(".".join(parts[start:]), []).append(comment)
+        return self._copies_by_name.get(tail, [])
+
+    def _copy_target(self, comment: CopyComment, module: Module) -> str | None:
+        if comment not in self._copy_targets:
+            self._copy_targets[comment] = copied_definition(module, comment)
+        return self._copy_targets[comment]
+
+    def _modular(self, path: Path) -> Module | None:
+        """Return the modular file behind ``path``: what it is generated from, or itself."""
+        source = path if path in self.layout.generated_by else self.layout.modular_of(path)
+        return None if source is None else self.index.module_at(source)
+
+    def _report(self, path: Path, line: int, message: str) -> None:
+        self._problems.append(Problem(self.index.tree.display(path), line, 1, message))
+
+
+def _covers(target: str, qualname: str) -> bool:
+    return qualname == target or qualname.startswith(f"{target}.")
