@@ -79,7 +79,12 @@ class Calls(Protocol):
     """How the evaluator reaches into other functions and classes of the tree."""
 
     def invoke(
-        self, function: Function, receiver: Instance | ClassRef | None, given: Arguments, node: ast.AST, frame: Frame
+        self,
+        function: Function,
+        receiver: Instance | ClassRef | None,
+        given: Arguments,
+        node: ast.AST,
+        frame: Frame,
     ) -> Value:
         """Return what a call of a function of the tree may return."""
 
@@ -269,9 +274,7 @@ class Evaluator:
         finally:
             frame.env = outside
 
-    def closure(
-        self, node: ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda, frame: Frame
-    ) -> Value:
+    def closure(self, node: ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda, frame: Frame) -> Value:
         """Return a nested function as an object."""
         return frozenset({Closure(node, frame)})
 
@@ -341,7 +344,9 @@ class Evaluator:
             return UNKNOWN
         if name == "shape":
             return frozenset({Tuple((UNKNOWN,) * surface.DIMENSIONS)})
-        return frozenset({Method(Block(), name)}) if name in ("to", "to_dense", "numel", "sparsity") else UNKNOWN
+        return (
+            frozenset({Method(Block(), name)}) if name in ("to", "to_dense", "numel", "sparsity") else UNKNOWN
+        )
 
     def _instance_attribute(self, instance: Instance, name: str, frame: Frame) -> Value:
         if name in instance.attributes:
@@ -535,7 +540,9 @@ class Evaluator:
             return
         symbol = _OPERATORS[type(operator)]
         if isinstance(operator, (ast.Eq, ast.NotEq)):
-            frame.site(node, side, f"{symbol} compares a BlockMask as a whole, not element by element", crash=False)
+            frame.site(
+                node, side, f"{symbol} compares a BlockMask as a whole, not element by element", crash=False
+            )
         else:
             frame.site(node, side, f"a BlockMask does not support {symbol}")
 
@@ -565,9 +572,7 @@ class Evaluator:
         if not isinstance(node.func, ast.Name) or not node.args:
             if isinstance(node.func, ast.Attribute) and node.func.attr == "is_tensor" and len(node.args) == 1:
                 value = self.evaluate(node.args[0], frame)
-                return self._narrowed(
-                    [node.args[0]], value, is_instance(["Tensor"], self._inherits), frame
-                )
+                return self._narrowed([node.args[0]], value, is_instance(["Tensor"], self._inherits), frame)
             return None
         if node.func.id == "isinstance" and len(node.args) == 2:
             value = self.evaluate(node.args[0], frame)
@@ -821,7 +826,11 @@ def _concatenated(left: Value, right: Value) -> Value:
     made: set[Atom] = set()
     for first in left:
         for second in right:
-            if isinstance(first, Tuple) and isinstance(second, Tuple) and len(first.items + second.items) <= 12:
+            if (
+                isinstance(first, Tuple)
+                and isinstance(second, Tuple)
+                and len(first.items + second.items) <= 12
+            ):
                 made.add(Tuple(first.items + second.items))
             else:
                 made.add(List(union(elements(frozenset({first})), elements(frozenset({second})))))
@@ -833,5 +842,3 @@ def _origin(value: Value) -> Function | None:
         if isinstance(atom, (Tensor, Unknown)) and atom.origin is not None:
             return atom.origin
     return None
-
-

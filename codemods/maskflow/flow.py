@@ -6,7 +6,6 @@ import ast
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 
-from codemods.maskflow import known
 from codemods.maskflow.arguments import Arguments, bind
 from codemods.maskflow.expressions import Evaluator
 from codemods.maskflow.frame import Environment, Frame, Record
@@ -20,6 +19,7 @@ from codemods.maskflow.values import (
     NONE,
     TENSOR,
     UNKNOWN,
+    Atom,
     ClassRef,
     Closure,
     Dict,
@@ -141,7 +141,12 @@ class MaskFlow:
     # -- calls, as the evaluator asks for them ---------------------------------------------------
 
     def invoke(
-        self, function: Function, receiver: Instance | ClassRef | None, given: Arguments, node: ast.AST, frame: Frame
+        self,
+        function: Function,
+        receiver: Instance | ClassRef | None,
+        given: Arguments,
+        node: ast.AST,
+        frame: Frame,
     ) -> Value:
         """Return what a call of a function of the tree may return, and record what it meets."""
         carries = given.carry_block()
@@ -149,11 +154,18 @@ class MaskFlow:
             return UNKNOWN
         line = getattr(node, "lineno", function.node.lineno)
         if function.name in ("forward", "__call__") or not carries:
-            return self._evaluate(function, receiver, given, frame, _parameter(function, receiver, given), line)
+            return self._evaluate(
+                function, receiver, given, frame, _parameter(function, receiver, given), line
+            )
         return self._ask(function, receiver, given, frame, line)
 
     def _ask(
-        self, function: Function, receiver: Instance | ClassRef | None, given: Arguments, frame: Frame, line: int
+        self,
+        function: Function,
+        receiver: Instance | ClassRef | None,
+        given: Arguments,
+        frame: Frame,
+        line: int,
     ) -> Value:
         """Call a function that may turn out to be a mask method."""
         frame.record.asked.add(function)
@@ -168,7 +180,9 @@ class MaskFlow:
             return value  # handed back, or handed to something unknown that may well hand it back
         if function not in self._losses:
             steps = (*frame.steps, Step(function, parameter, frame.module.source.name, line))
-            self._losses[function] = MaskMethod(function, sites, steps, _parameters(function, receiver, given))
+            self._losses[function] = MaskMethod(
+                function, sites, steps, _parameters(function, receiver, given)
+            )
         return _marked(value, function)
 
     def _evaluate(
@@ -322,7 +336,7 @@ def _parameter(function: Function, receiver: Instance | ClassRef | None, given: 
 
 def _marked(value: Value, function: Function) -> Value:
     """Mark what a function made of a BlockMask, so that its use as a mask is recognised."""
-    marked = set()
+    marked: set[Atom] = set()
     for atom in value:
         if isinstance(atom, Tensor):
             marked.add(Tensor(function))
@@ -349,5 +363,3 @@ def models(index: Index, hierarchy: Hierarchy, modules: Iterable[Module]) -> lis
             if hierarchy.is_pretrained_model(cls) and hierarchy.is_torch_module(cls):
                 found.append(cls)
     return found
-
-

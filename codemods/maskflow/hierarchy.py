@@ -66,7 +66,11 @@ class Hierarchy:
             and (
                 base.path in _TORCH_BASES
                 or base.path.startswith("torch.nn.")
-                or (base.path.endswith("PreTrainedModel") and "TF" not in base.path and "Flax" not in base.path)
+                or (
+                    base.path.endswith("PreTrainedModel")
+                    and "TF" not in base.path
+                    and "Flax" not in base.path
+                )
             )
             for base in self.linearize(cls)
         )

@@ -266,8 +266,8 @@ class _Binder:
                 for target in statement.targets:
                     if isinstance(target, ast.Name):
                         made.members[target.id] = statement.value
-            elif isinstance(statement, ast.AnnAssign) and isinstance(statement.target, ast.Name):
-                if statement.value is not None:
+            elif isinstance(statement, ast.AnnAssign) and statement.value is not None:
+                if isinstance(statement.target, ast.Name):
                     made.members[statement.target.id] = statement.value
         return made
 

@@ -50,9 +50,24 @@ NOT_FOLLOWED = frozenset({"post_init", "init_weights", "_init_weights", "tie_wei
 CALLS_ITS_ARGUMENT = frozenset({"torch.utils.checkpoint.checkpoint", "_gradient_checkpointing_func"})
 
 _SAME_ELEMENTS = frozenset({"iter", "reversed", "sorted", "list", "set", "frozenset"})
-_SAME_SEQUENCE = frozenset({"torch.nn.ModuleList", "torch.nn.modules.container.ModuleList", "torch.nn.Sequential"})
+_SAME_SEQUENCE = frozenset(
+    {"torch.nn.ModuleList", "torch.nn.modules.container.ModuleList", "torch.nn.Sequential"}
+)
 _HARMLESS = frozenset(
-    {"print", "id", "type", "repr", "str", "callable", "isinstance", "hasattr", "getattr", "bool", "super", "dir"}
+    {
+        "print",
+        "id",
+        "type",
+        "repr",
+        "str",
+        "callable",
+        "isinstance",
+        "hasattr",
+        "getattr",
+        "bool",
+        "super",
+        "dir",
+    }
 )
 
 
@@ -66,7 +81,11 @@ def call_outside(path: str, node: ast.Call, given: Arguments, frame: Frame) -> V
     if name in _SAME_ELEMENTS:
         return frozenset({List(elements(first))}) if first else frozenset({List(NOTHING)})
     if name in _SAME_SEQUENCE:
-        return first if first and name.endswith("List") else frozenset({List(union(*map(_element, given.positional)))})
+        return (
+            first
+            if first and name.endswith("List")
+            else frozenset({List(union(*map(_element, given.positional)))})
+        )
     if name == "len" and Block() in first:
         frame.site(node, node.args[0], "len() does not take a BlockMask")
     if name.startswith("torch.") and name not in surface.TAKES_ANYTHING and given.carry_block():
@@ -184,7 +203,14 @@ def _dict_method(receiver: Dict, name: str, given: Arguments) -> Value:
         return frozenset({List(receiver.everything())})
     if name == "items":
         return frozenset(
-            {List(frozenset({Tuple((const(held), value)) for held, value in receiver.items} or {Tuple((UNKNOWN, receiver.rest))}))}
+            {
+                List(
+                    frozenset(
+                        {Tuple((const(held), value)) for held, value in receiver.items}
+                        or {Tuple((UNKNOWN, receiver.rest))}
+                    )
+                )
+            }
         )
     if name == "copy":
         return frozenset({receiver})

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 from codemods.maskflow.values import (
     Atom,
@@ -60,7 +60,7 @@ def is_constant(constant: object) -> Answers:
     return test
 
 
-def is_one_of(constants: list[object]) -> Answers:
+def is_one_of(constants: Sequence[object]) -> Answers:
     """``atom in (constants)``."""
 
     def test(atom: Atom) -> set[bool]:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import ast
+from collections.abc import Callable
+from typing import Any
 
 from codemods.maskflow.expressions import Evaluator
 from codemods.maskflow.frame import Environment, Frame, join
@@ -109,8 +111,13 @@ def _while(node: ast.While, frame: Frame, evaluator: Evaluator) -> bool:
     return _loop(node.body, node.orelse, begin, frame, evaluator)
 
 
-def _loop(body: list[ast.stmt], orelse: list[ast.stmt], begin: object, frame: Frame, evaluator: Evaluator) -> bool:
-    assert callable(begin)
+def _loop(
+    body: list[ast.stmt],
+    orelse: list[ast.stmt],
+    begin: Callable[[], bool],
+    frame: Frame,
+    evaluator: Evaluator,
+) -> bool:
     before = dict(frame.env)
     for _ in range(_ROUNDS):
         frame.breaks.append([])
@@ -196,7 +203,7 @@ def result(frame: Frame, reached_end: bool) -> Value:
     return union(*frame.returned, NONE if reached_end else NOTHING)
 
 
-_HANDLERS = {
+_HANDLERS: dict[type[ast.stmt], Callable[[Any, Frame, Evaluator], bool]] = {
     ast.Expr: _expression,
     ast.Assign: _assign,
     ast.AnnAssign: _annotated,

@@ -9,7 +9,7 @@ from __future__ import annotations
 import ast
 from collections.abc import Iterable
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Union
+from typing import TYPE_CHECKING, TypeAlias
 
 from codemods.maskflow.index import Class, External, Function, Module
 
@@ -169,27 +169,27 @@ class AttentionInterface:
     """What ``ALL_ATTENTION_FUNCTIONS`` hands out: takes a BlockMask under flex attention."""
 
 
-Atom = Union[
-    Block,
-    Const,
-    Tensor,
-    Unknown,
-    Config,
-    Tuple,
-    List,
-    Dict,
-    Instance,
-    Bound,
-    ClassRef,
-    ModuleRef,
-    Outside,
-    Method,
-    Partial,
-    Closure,
-    Super,
-    AttentionInterface,
-]
-Value = frozenset[Atom]
+Atom: TypeAlias = (
+    Block
+    | Const
+    | Tensor
+    | Unknown
+    | Config
+    | Tuple
+    | List
+    | Dict
+    | Instance
+    | Bound
+    | ClassRef
+    | ModuleRef
+    | Outside
+    | Method
+    | Partial
+    | Closure
+    | Super
+    | AttentionInterface
+)
+Value: TypeAlias = frozenset[Atom]
 
 NOTHING: Value = frozenset()
 BLOCK: Value = frozenset({Block()})

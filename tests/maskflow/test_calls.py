@@ -96,7 +96,9 @@ def test_second_site_behind_the_mask_method(follow):
 
 def test_inherited_method_across_files(follow):
     base = model(BUILDS).replace("class Model(", "class BaseModel(")
-    reach = follow("from .modeling_base import BaseModel\n\nclass Model(BaseModel):\n    pass\n", modeling_base=base)
+    reach = follow(
+        "from .modeling_base import BaseModel\n\nclass Model(BaseModel):\n    pass\n", modeling_base=base
+    )
     assert names(reach) == ["BaseModel._update_causal_mask"]
     assert reach.methods[0].function.module.name == "pkg.modeling_base"
 
@@ -138,13 +140,17 @@ def test_re_exported_function(follow):
     source = "from .shop import prepare\n" + "\n".join(
         line[4:] for line in model("return prepare(attention_mask)").splitlines()
     )
-    reach = follow(source, shop="\nfrom .masks import *\n", masks="\ndef prepare(mask):\n    return 1.0 - mask\n")
+    reach = follow(
+        source, shop="\nfrom .masks import *\n", masks="\ndef prepare(mask):\n    return 1.0 - mask\n"
+    )
     assert reach.methods[0].sites[0].function.module.name == "pkg.masks"
 
 
 def test_static_method_and_unbound_call(follow):
     body = "return Model.prepare(attention_mask)"
-    source = model(body) + "\n        @staticmethod\n        def prepare(mask):\n            return mask.float()\n"
+    source = (
+        model(body) + "\n        @staticmethod\n        def prepare(mask):\n            return mask.float()\n"
+    )
     (method,) = follow(source).methods
     assert [site.function.qualname for site in method.sites] == ["Model.prepare"]
 
@@ -166,13 +172,11 @@ def test_checkpointed_layer(follow):
 
 
 def test_recursion_ends(forward):
-    reach = forward(
-        """
+    reach = forward("""
         def walk(mask, n):
             return walk(mask, n - 1) if n else mask.dim()
         walk(attention_mask, input_ids)
-        """
-    )
+        """)
     assert [site.operation for site in reach.sites] == ["a BlockMask has no attribute 'dim'"]
 
 

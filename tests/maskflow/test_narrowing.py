@@ -9,9 +9,7 @@ KEPT_OUT = {
     "early_return": "if isinstance(attention_mask, BlockMask):\n    return None\nattention_mask.dim()",
     "none": "if attention_mask is None:\n    attention_mask.dim()",
     "none_or": "if attention_mask is not None or attention_mask.dim():\n    pass",
-    "flash_branch": (
-        "if self.config._attn_implementation == 'flash_attention_2':\n    attention_mask.dim()"
-    ),
+    "flash_branch": ("if self.config._attn_implementation == 'flash_attention_2':\n    attention_mask.dim()"),
     "one_of": "if self.config._attn_implementation in ('sdpa', 'eager'):\n    attention_mask.dim()",
     "not_flex": "if self.config._attn_implementation != 'flex_attention':\n    attention_mask.dim()",
     "own_attribute": "if self._attn_implementation == 'eager':\n    attention_mask.dim()",
@@ -33,7 +31,9 @@ LET_IN = {
     "not_none": "if attention_mask is not None:\n    attention_mask.dim()",
     "flex_branch": "if self.config._attn_implementation == 'flex_attention':\n    attention_mask.dim()",
     "not_eager": "if self.config._attn_implementation != 'eager':\n    attention_mask.dim()",
-    "else_of_tensor": "if isinstance(attention_mask, torch.Tensor):\n    pass\nelse:\n    attention_mask.dim()",
+    "else_of_tensor": (
+        "if isinstance(attention_mask, torch.Tensor):\n    pass\nelse:\n    attention_mask.dim()"
+    ),
     "alias": "mask = attention_mask\nmask.dim()",
     "ternary_value": "mask = attention_mask if self.training else None\nif mask is not None:\n    mask.dim()",
     "in_a_tuple": "x, mask = 1, attention_mask\nmask.dim()",
@@ -41,7 +41,9 @@ LET_IN = {
     "in_a_list": "for mask in [attention_mask]:\n    mask.dim()",
     "comprehension": "[mask.dim() for mask in (attention_mask,)]",
     "dict_comprehension": "masks = {k: attention_mask for k in 'ab'}\nmasks['a'].dim()",
-    "loop_carried": "mask = None\nfor _ in range(2):\n    if mask is not None:\n        mask.dim()\n    mask = attention_mask",
+    "loop_carried": (
+        "m = None\nfor _ in range(2):\n    if m is not None:\n        m.dim()\n    m = attention_mask"
+    ),
     "while_loop": "while self.training:\n    attention_mask.dim()",
     "try_block": "try:\n    attention_mask.dim()\nexcept AttributeError:\n    pass",
     "with_block": "with torch.no_grad():\n    attention_mask.dim()",

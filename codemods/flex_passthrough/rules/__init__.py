@@ -1,1 +1,11 @@
 """One module per rule: what it finds, why that is wrong, and which mend answers it."""
+
+from __future__ import annotations
+
+from codemods.flex_passthrough.rules import flex001_missing_passthrough, flex002_tensor_only_operation
+from codemods.flex_passthrough.rules.rule import Rule
+
+# In the order of their ids. An id never changes its meaning.
+RULES: dict[str, Rule] = {
+    rule.id: rule for rule in (flex001_missing_passthrough.RULE, flex002_tensor_only_operation.RULE)
+}

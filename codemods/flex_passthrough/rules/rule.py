@@ -1,0 +1,78 @@
+"""What a rule is, and what it says about one definition."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import Protocol
+
+from codemods.flex_passthrough.mends.need import Need
+from codemods.maskflow.flow import Reach
+from codemods.maskflow.index import Function
+from codemods.maskflow.sites import Step
+from codemods.rewrite.edit import Edit
+
+
+@dataclass(frozen=True)
+class Place:
+    """A definition in one file that a mend is applied to: the offending one, its root, or a twin of it.
+
+    Attributes:
+        text: the whole text of the file.
+        node: the definition's syntax tree in that text.
+        width: the longest line that the file's own style allows.
+        window_helper: module from which the window helper is imported there; None: the file gets its own.
+    """
+
+    text: str
+    node: ast.FunctionDef | ast.AsyncFunctionDef
+    module: ast.Module
+    width: int
+    window_helper: str | None = None
+
+
+@dataclass(frozen=True)
+class Mended:
+    """The edits of a mend in one file, and the names that the file must bind for them."""
+
+    edits: tuple[Edit, ...]
+    needs: tuple[Need, ...] = ()
+
+
+class Mend(Protocol):
+    """A way to mend a definition, and equally each of its twins in other files."""
+
+    def apply(self, place: Place) -> Mended:
+        """Return what changes in ``place``.
+
+        Raises:
+            CannotMend: if the definition there is not what the mend expects.
+        """
+
+
+@dataclass(frozen=True)
+class Diagnosis:
+    """What a rule says about one definition that a BlockMask reaches.
+
+    Attributes:
+        node: the offending expression, within ``function``.
+        mend: what to do, or the reason why nothing can be done mechanically.
+    """
+
+    rule: str
+    function: Function
+    node: ast.expr
+    message: str
+    steps: tuple[Step, ...]
+    mend: Mend | str
+
+
+@dataclass(frozen=True)
+class Rule:
+    """A rule: its stable id, its name, and how it reads what the mask flow saw of one model."""
+
+    id: str
+    name: str
+    summary: str
+    diagnose: Callable[[Reach], Iterator[Diagnosis]]

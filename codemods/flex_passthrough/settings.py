@@ -1,0 +1,49 @@
+"""Settings: what the user asked for, from the command line or ``[tool.flex_passthrough]``."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import Enum
+
+from codemods.flex_passthrough.rules import RULES
+from codemods.flex_passthrough.rules.rule import Rule
+
+
+class Mode(str, Enum):
+    """Where edits go.
+
+    * auto: to the root; generated files and copies follow.
+    * in-place: to each offending definition itself, whatever it was generated or copied from.
+    * modular: to the root, and through the repository's own converter or not at all.
+    """
+
+    AUTO = "auto"
+    IN_PLACE = "in-place"
+    MODULAR = "modular"
+
+
+@dataclass(frozen=True)
+class Settings:
+    """The options of one run.
+
+    Attributes:
+        select: rule ids to ask; empty for all.
+        ignore: rule ids not to ask.
+        exclude: gitignore-style patterns of paths to leave alone.
+        line_length: what the tree's formatter is set to; None takes what each file shows.
+    """
+
+    select: tuple[str, ...] = ()
+    ignore: tuple[str, ...] = ()
+    exclude: tuple[str, ...] = ()
+    unsafe_fixes: bool = False
+    mode: Mode = Mode.AUTO
+    line_length: int | None = None
+
+    def rules(self) -> list[Rule]:
+        """Return the rules to ask, in the order of their ids."""
+        return [
+            rule
+            for rule in RULES.values()
+            if (not self.select or rule.id in self.select) and rule.id not in self.ignore
+        ]

@@ -1,0 +1,96 @@
+"""Questions about syntax trees that several rules ask."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterator
+
+Definition = ast.FunctionDef | ast.AsyncFunctionDef
+
+
+def parents(function: ast.AST) -> dict[ast.AST, ast.AST]:
+    """Return the parent of every node below ``function``."""
+    return {child: node for node in ast.walk(function) for child in ast.iter_child_nodes(node)}
+
+
+def ancestors(node: ast.AST, above: dict[ast.AST, ast.AST]) -> Iterator[ast.AST]:
+    """Yield the nodes around ``node``, innermost first."""
+    while (node := above.get(node)) is not None:  # type: ignore[assignment]
+        yield node
+
+
+def same_text(node: ast.AST, text: str) -> bool:
+    """Whether ``node`` is an expression that reads as ``text``, formatting aside."""
+    return isinstance(node, ast.expr) and ast.unparse(node) == text
+
+
+def in_order(function: ast.AST) -> list[ast.AST]:
+    """Return the nodes of ``function`` in the order in which they stand in the text."""
+    found: list[ast.AST] = []
+
+    def visit(node: ast.AST) -> None:
+        found.append(node)
+        for child in ast.iter_child_nodes(node):
+            visit(child)
+
+    visit(function)
+    return found
+
+
+def find_definition(module: ast.Module, qualname: str) -> Definition | None:
+    """Return the function of a dotted ``qualname``, looking into classes and functions."""
+    body: list[ast.stmt] = module.body
+    found: ast.stmt | None = None
+    for name in qualname.split("."):
+        found = next((node for node in _definitions(body) if node.name == name), None)
+        if found is None:
+            return None
+        body = found.body
+    return found if isinstance(found, (ast.FunctionDef, ast.AsyncFunctionDef)) else None
+
+
+def _definitions(body: list[ast.stmt]) -> Iterator[Definition | ast.ClassDef]:
+    """Yield what ``body`` defines, looking through ``if`` and ``try``; the last of a name comes first."""
+    for statement in reversed(body):
+        if isinstance(statement, (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)):
+            yield statement
+        elif isinstance(statement, ast.If):
+            yield from _definitions(statement.body)
+            yield from _definitions(statement.orelse)
+        elif isinstance(statement, ast.Try):
+            yield from _definitions(statement.body)
+            for handler in statement.handlers:
+                yield from _definitions(handler.body)
+
+
+def implementation_asked(function: Definition, module: ast.Module) -> str | None:
+    """Return the expression by which ``function`` asks for its attention implementation.
+
+    Its own question comes first; otherwise a method asks as the other methods of its class do. None
+    means that nothing around it asks, as in code from 5.x on, where a guard must do without.
+    """
+    own = _asked(function)
+    if own:
+        return own[0]
+    parameters = {parameter.arg for parameter in function.args.args}
+    if "self" in parameters:
+        for node in ast.walk(module):
+            if isinstance(node, ast.ClassDef) and function in ast.walk(node):
+                for question in _asked(node):
+                    if question.startswith("self."):
+                        return question
+    return None
+
+
+def _asked(node: ast.AST) -> list[str]:
+    found = [
+        ast.unparse(inner)
+        for inner in in_order(node)
+        if isinstance(inner, ast.Attribute)
+        and inner.attr == "_attn_implementation"
+        and isinstance(inner.ctx, ast.Load)
+    ]
+    if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef)):
+        names = {parameter.arg for parameter in (*node.args.args, *node.args.kwonlyargs)}
+        found += ["attn_implementation"] if "attn_implementation" in names else []
+    return found

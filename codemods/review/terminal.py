@@ -1,0 +1,122 @@
+"""The report for a person at a terminal: problems, findings grouped by root, and the end summary."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from rich.console import Console
+from rich.text import Text
+
+from codemods.review.finding import Finding, Safety, Status
+from codemods.review.report import Report
+from codemods.source.problem import printable
+
+_STYLES = {Status.FIXED: "green", Status.WOULD_FIX: "cyan", Status.SKIPPED: "yellow", Status.FAILED: "red"}
+_WORDS = {
+    Status.FIXED: "fixed",
+    Status.WOULD_FIX: "would fix",
+    Status.SKIPPED: "skipped",
+    Status.FAILED: "failed",
+}
+
+
+def print_problems(report: Report, console: Console) -> None:
+    """Print one line for each file or folder that could not be read."""
+    for problem in report.problems:
+        console.print(Text(str(problem)), soft_wrap=True, highlight=False)
+
+
+def print_findings(report: Report, console: Console, *, verbosity: int) -> None:
+    """Print the findings, grouped by root: failures always, the rest from verbosity 1, paths from 2."""
+    for root, findings in _by_root(report):
+        shown = [f for f in findings if verbosity >= 1 or f.status is Status.FAILED]
+        if not shown:
+            continue
+        console.print(
+            Text.assemble((printable(root[0]), "bold"), f" {root[1]}"), soft_wrap=True, highlight=False
+        )
+        for finding in shown:
+            console.print(_line(finding), soft_wrap=True, highlight=False)
+            if verbosity >= 2:
+                for line in explain(finding):
+                    console.print(Text(f"      {line}", style="dim"), soft_wrap=True, highlight=False)
+
+
+def _by_root(report: Report) -> Iterator[tuple[tuple[str, str], list[Finding]]]:
+    grouped: dict[tuple[str, str], list[Finding]] = {}
+    for finding in report.findings:
+        grouped.setdefault(finding.root, []).append(finding)
+    yield from sorted(grouped.items())
+
+
+def _line(finding: Finding) -> Text:
+    place = f"{printable(finding.path)}:{finding.span.line}:{finding.span.column + 1}"
+    text = Text.assemble(
+        "  ",
+        (place, "cyan"),
+        ": ",
+        (finding.rule, "bold"),
+        f" {printable(finding.message)} ",
+        (f"[{_WORDS[finding.status]}]", _STYLES[finding.status]),
+    )
+    if finding.reason:
+        text.append(f" {printable(finding.reason)}")
+    return text
+
+
+def explain(finding: Finding) -> Iterator[str]:
+    """Yield the way of the BlockMask to a finding, call by call."""
+    for depth, step in enumerate(finding.steps):
+        where = f"{printable(step.path)}:{step.line}"
+        verb = "enters" if depth == 0 else "is passed to"
+        yield f"{'  ' * depth}{where}: the BlockMask {verb} {step.qualname}({step.parameter})"
+    models = ", ".join(finding.models[:4]) + (", ..." if len(finding.models) > 4 else "")
+    yield f"reached through {models}"
+
+
+def print_summary(report: Report, console: Console) -> None:
+    """Print the end summary: what was fixed, in which files and how, and what was not, and why."""
+    if report.changes:
+        console.print(_headline(report), highlight=False)
+        parts = ", ".join(f"{count} {how}" for how, count in report.how_files_change())
+        console.print(Text(f"  files: {parts}"), highlight=False)
+        if any(change.how == "mirrored" for change in report.changes):
+            console.print(
+                Text("  mirrored: generated files were edited like their root; no converter was run"),
+                highlight=False,
+            )
+    elif not report.count(Status.FAILED):
+        console.print(Text(f"Nothing to fix in {_plural(report.files_seen, 'file')}."), highlight=False)
+    for reason, count in report.skipped_reasons():
+        console.print(Text(f"  {count} skipped: {reason}", style="yellow"), highlight=False, soft_wrap=True)
+    failed = report.count(Status.FAILED)
+    if failed:
+        console.print(Text(f"  {failed} failed, see above", style="red"), highlight=False)
+    hidden = sum(f.safety is Safety.UNSAFE and f.status is Status.SKIPPED for f in report.findings)
+    if hidden:
+        console.print(
+            Text(f"  {_plural(hidden, 'hidden fix', 'hidden fixes')} can be enabled with --unsafe-fixes"),
+            highlight=False,
+        )
+    if report.problems:
+        places = _plural(len(report.problems), "file or folder", "files or folders")
+        console.print(
+            Text(f"  {places} could not be read or parsed, see above", style="red"), highlight=False
+        )
+
+
+def _headline(report: Report) -> Text:
+    done = report.count(Status.FIXED)
+    status = Status.FIXED if done else Status.WOULD_FIX
+    count = done or report.count(Status.WOULD_FIX)
+    roots = len(report.roots(status))
+    word = "Fixed" if done else "Would fix"
+    files = _plural(len(report.changes), "file")
+    return Text.assemble(
+        (f"{word} {_plural(count, 'finding')}", f"bold {_STYLES[status]}"),
+        f" at {_plural(roots, 'root')} in {files}.",
+    )
+
+
+def _plural(count: int, word: str, plural: str | None = None) -> str:
+    return f"{count} {word if count == 1 else plural or word + 's'}"
