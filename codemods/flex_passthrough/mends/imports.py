@@ -1,0 +1,204 @@
+"""FLEX005 and every other mend: the names an edit uses, imported as the tree imports them."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+from codemods.flex_passthrough.mends.cannot import CannotMend
+from codemods.flex_passthrough.mends.hunks import edits_between
+from codemods.flex_passthrough.mends.import_place import add_import, import_statement
+from codemods.flex_passthrough.mends.names import Import, dotted, local_name
+from codemods.flex_passthrough.mends.slices import Text, read
+from codemods.flex_passthrough.mends.width import indent_unit, indentation, line_width
+from codemods.rewrite.edit import Edit
+
+GUARD = "is_torch_flex_attn_available"
+
+
+@dataclass(frozen=True)
+class Need:
+    """A name that a mended file uses.
+
+    Attributes:
+        module: where it lives. A leading dot means: below the library's own top package.
+        name: what is imported from there; None imports the module.
+        guarded: whether it exists only where flex attention does.
+    """
+
+    module: str
+    name: str | None = None
+    guarded: bool = False
+
+
+TORCH = Need("torch")
+BLOCK_MASK = Need("torch.nn.attention.flex_attention", "BlockMask", guarded=True)
+
+
+def require_imports(
+    text: str,
+    needs: Iterable[Need],
+    *,
+    root: str | None = None,
+    guard: str | None = GUARD,
+    width: int | None = None,
+) -> list[Edit]:
+    """Make names importable, joined to the imports that are there.
+
+    Guarded names go into the file's ``if is_torch_flex_attn_available():`` block, or into a new one
+    behind the last import. In a file that belongs to no library with such a function they are
+    imported with ``try``, and ``isinstance`` stays valid without them.
+
+    Args:
+        text: the file.
+        needs: what its new code uses.
+        root: how the file reaches the library's top package: dots or a package's name. None takes
+            what its imports show.
+        guard: the function of the library's ``utils`` that tells whether flex attention is there;
+            None if it has none.
+        width: how long a line may be; None takes what the file itself shows.
+
+    Returns:
+        The edits; none if everything is imported.
+
+    Raises:
+        CannotMend: if a name means something else in the file, or the library cannot be told.
+    """
+    root = root if root is not None else library_root(text)
+    limit = line_width(text, width)
+    new = text
+    for need in needs:
+        module = _resolve(need.module, root)
+        if local_name(new, module, need.name) is not None:
+            continue
+        if not need.guarded:
+            body = read(new).tree.body
+            new = add_import(new, _header(read(new)), body, module, need.name, "", limit)
+        elif root is None or guard is None:
+            new = _add_attempt(new, module, need.name or module)
+        else:
+            new = _add_guarded(new, module, need.name, root, guard, limit)
+    return edits_between(text, new)
+
+
+def library_root(text: str) -> str | None:
+    """Return how a file reaches its library's top package: dots, a package's name, or None."""
+    modules = [dotted(node) for node in _all_imports(read(text).tree) if isinstance(node, ast.ImportFrom)]
+    for module in modules:
+        dots = module[: len(module) - len(module.lstrip("."))]
+        if dots and module.lstrip(".").partition(".")[0] in ("utils", "modeling_utils", "cache_utils"):
+            return dots
+    return "transformers" if any(module.partition(".")[0] == "transformers" for module in modules) else None
+
+
+def _all_imports(tree: ast.Module) -> list[Import]:
+    return [statement for statement in tree.body if isinstance(statement, Import)]
+
+
+def _resolve(module: str, root: str | None) -> str:
+    """Turn a name below the library's top package into one that the file can import."""
+    if not module.startswith("."):
+        return module
+    if root is None:
+        raise CannotMend(f"no import shows where {module[1:]} is, seen from this file")
+    return f"{root}{module[1:]}" if root.endswith(".") else f"{root}{module}"
+
+
+def _add_guarded(text: str, module: str, name: str | None, root: str, guard: str, width: int) -> str:
+    """Import a name under the library's guard, which is imported and written first if need be."""
+    utils = _resolve(".utils", root)
+    called = local_name(text, utils, guard) or local_name(text, f"{utils}.import_utils", guard)
+    block = _guard_block(read(text).tree, called or guard)
+    if block is not None:
+        depth = indentation(read(text), block.body[0].lineno)
+        return add_import(text, block.body, block.body, module, name, depth, width)
+    if called is None:
+        text = add_import(text, _header(read(text)), read(text).tree.body, utils, guard, "", width)
+    lines = [f"if {called or guard}():", indent_unit(read(text)) + import_statement(module, name)]
+    return _add_block(text, lines)
+
+
+def _guard_block(tree: ast.Module, guard: str) -> ast.If | None:
+    """Return the block that the guard opens, if it stands on lines of its own."""
+    for statement in tree.body:
+        if (
+            isinstance(statement, ast.If)
+            and ast.unparse(statement.test) == f"{guard}()"
+            and statement.body[0].lineno > statement.lineno
+        ):
+            return statement
+    return None
+
+
+def _add_attempt(text: str, module: str, name: str) -> str:
+    """Import a name with ``try``; without it, no object is an instance of it."""
+    unit = indent_unit(read(text))
+    return _add_block(
+        text,
+        [
+            "try:",
+            unit + import_statement(module, name),
+            "except ImportError:  # this torch has no flex attention",
+            f"{unit}{name} = ()",
+        ],
+    )
+
+
+def _header(source: Text) -> list[ast.stmt]:
+    """Return the statements a module begins with: docstring, imports, guarded imports."""
+    header = []
+    for statement in source.tree.body:
+        if not (_is_import_block(statement) or _is_string(statement) or _is_dunder(statement)):
+            break
+        header.append(statement)
+    return header
+
+
+def _is_import_block(statement: ast.stmt) -> bool:
+    """Recognize an import, or an ``if`` or ``try`` that holds imports and stand-ins for them."""
+    if isinstance(statement, Import):
+        return True
+    if not isinstance(statement, (ast.If, ast.Try)):
+        return False
+    bodies = [statement.body, statement.orelse]
+    if isinstance(statement, ast.Try):
+        bodies += [statement.finalbody, *(handler.body for handler in statement.handlers)]
+    inner = [each for body in bodies for each in body]
+    harmless = (ast.Assign, ast.AnnAssign, ast.Pass, ast.Expr, ast.Raise)
+    return any(_is_import_block(each) for each in inner) and all(
+        _is_import_block(each) or isinstance(each, harmless) for each in inner
+    )
+
+
+def _is_string(statement: ast.stmt) -> bool:
+    return isinstance(statement, ast.Expr) and isinstance(statement.value, ast.Constant)
+
+
+def _is_dunder(statement: ast.stmt) -> bool:
+    return isinstance(statement, ast.Assign) and all(
+        isinstance(target, ast.Name) and target.id.startswith("__") for target in statement.targets
+    )
+
+
+def _add_block(text: str, lines: Sequence[str]) -> str:
+    """Put a guarded import behind the last import, with the distances the file keeps there."""
+    source = read(text)
+    header = [statement for statement in _header(source) if not _is_dunder(statement)]
+    newline = source.newline()
+    block = "".join(line + newline for line in lines)
+    if not header:
+        return block + newline * 2 + text
+    last = header[-1].end_lineno or header[-1].lineno
+    gap = _blank_lines_after(source, last)
+    before = gap if isinstance(header[-1], Import) else 1
+    if last == len(source.lines):
+        before = 2
+    end = source.after(last)
+    start = newline if not source.lines[last - 1].endswith(("\n", "\r")) else ""
+    return text[:end] + start + newline * max(before, 1) + block + text[end:]
+
+
+def _blank_lines_after(source: Text, line: int) -> int:
+    rest = source.lines[line:]
+    return next((index for index, each in enumerate(rest) if each.strip()), len(rest))
