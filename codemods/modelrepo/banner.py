@@ -36,7 +36,7 @@ def find_modular(path: Path, named: str) -> Path | None:
         named: what its banner names, see :func:`banner_source`.
     """
     wanted = PurePosixPath(named.replace("\\", "/"))
-    beside = path.with_name(wanted.name)
+    beside = path.parent / wanted.name
     if is_modular(beside) and beside.is_file():
         return beside
     siblings = sorted(sibling for sibling in path.parent.glob("modular_*.py") if sibling.is_file())

@@ -109,7 +109,7 @@ def find_source(index: Index, comment: CopyComment) -> tuple[Module, str] | None
     parts = comment.source.split(".")
     around = index.tree.module_name(comment.path).split(".")[:-1]
     prefixes = [around[:length] for length in range(len(around), -1, -1)]
-    tails = [parts, *([*prefix, *parts[drop:]] for drop in range(1, len(parts) - 1) for prefix in prefixes)]
+    tails = [parts, *([*prefix, *parts[drop:]] for drop in range(len(parts) - 1) for prefix in prefixes)]
     for tail in tails:
         for end in range(len(tail) - 1, 0, -1):
             module = index.module(".".join(tail[:end]))

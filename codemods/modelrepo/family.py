@@ -95,8 +95,8 @@ class Repository:
         circle = trail[trail.index(source) :]
         by_hand = [place for place in circle if self.layout.modular_of(place.path) is None]
         root = min(by_hand or circle)
-        names = " and ".join(sorted({place.qualname.partition(".")[0] for place in circle}))
-        self._report(root.path, root.line, f"{names} are copied from each other; edited here")
+        names = ", ".join(sorted({place.qualname.partition(".")[0] for place in circle}))
+        self._report(root.path, root.line, f"copied from each other: {names}; edited here")
         return (*[place for place in trail if place != root], root)
 
     def inlined_by(self, definition: Definition) -> Definition | None:
