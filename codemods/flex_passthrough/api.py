@@ -13,11 +13,14 @@ from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from codemods.flex_passthrough.plan import Change, Plan, make_plan
+from codemods.flex_passthrough.plan import Plan, make_plan
 from codemods.flex_passthrough.scan import Progress
 from codemods.flex_passthrough.settings import Mode, Settings
 from codemods.review.finding import Finding, Status
-from codemods.rewrite.transaction import FileChange, Outcome, write_all
+from codemods.review.report import Change
+from codemods.review.finding import Finding, Status
+from codemods.rewrite.transaction import Change as FileChange
+from codemods.rewrite.transaction import Outcome, write_all
 from codemods.source.problem import Problem, SourceError
 from codemods.source.tree import Tree, locate_tree
 
@@ -57,21 +60,18 @@ def plan(paths: Sequence[Path], settings: Settings | None = None, progress: Prog
 def apply(proposed: Plan) -> list[Outcome]:
     """Write a plan's changes; set each finding's status to what became of it.
 
-    A file that changed since it was read is left alone, and the findings it belongs to fail.
+    All files are written or none: where one changed since it was read, or cannot be written, the
+    others stay as they were and every finding fails with that reason.
     """
     outcomes = write_all(
-        [FileChange(change.path, change.before, change.after) for change in proposed.changes]
+        [FileChange(change.path, change.name, change.before, change.after) for change in proposed.changes]
     )
-    failed = {
-        change.name: str(outcome.error)
-        for change, outcome in zip(proposed.changes, outcomes, strict=True)
-        if outcome.error is not None
-    }
+    trouble = [str(outcome.problem) for outcome in outcomes if outcome.problem is not None]
     for finding in proposed.findings:
         if finding.status is Status.WOULD_FIX:
-            reasons = [failed[name] for name in finding.files if name in failed]
-            finding.status = Status.FAILED if reasons else Status.FIXED
-            finding.reason = "; ".join(reasons)
+            finding.status = Status.FAILED if trouble else Status.FIXED
+            finding.reason = "; ".join(trouble)
+    proposed.changes = [] if trouble else proposed.changes
     return outcomes
 
 

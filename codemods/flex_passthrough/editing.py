@@ -8,7 +8,7 @@ from pathlib import Path
 
 from codemods.flex_passthrough.mends.cannot import CannotMend
 from codemods.flex_passthrough.mends.imports import require_imports
-from codemods.flex_passthrough.mends.need import WINDOW_HELPER, Need
+from codemods.flex_passthrough.mends.imports import WINDOW_HELPER, Need
 from codemods.flex_passthrough.mends.width import line_width
 from codemods.flex_passthrough.mends.window import add_window_helper
 from codemods.flex_passthrough.rules.rule import Mend, Place

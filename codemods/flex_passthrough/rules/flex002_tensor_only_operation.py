@@ -18,7 +18,7 @@ from dataclasses import dataclass
 
 from codemods.flex_passthrough.mends.cannot import CannotMend
 from codemods.flex_passthrough.mends.guards import require_tensor
-from codemods.flex_passthrough.mends.need import TORCH
+from codemods.flex_passthrough.mends.imports import TORCH
 from codemods.flex_passthrough.mends.window import compose_window
 from codemods.flex_passthrough.rules.rule import Diagnosis, Mend, Mended, Place, Rule
 from codemods.flex_passthrough.syntax import ancestors, implementation_asked, in_order, parents, same_text
@@ -99,12 +99,11 @@ def _diagnose_function(function: Function, sites: list[Site]) -> Iterator[Diagno
             mend = _guard(function.node, test, site.subject) if test is not None else _NO_GUARD
             guarded += [keeps_out] if keeps_out is not None else []
         grouped.setdefault(mend, []).append(site)
-    for mend, group in grouped.items():
-        alone = group if isinstance(mend, str) else group[:1]
-        for site in alone:
-            yield Diagnosis(
-                "FLEX002", function, site.node, f"{site.operation} ({site.subject})", site.steps, mend
-            )
+    for mend, (first, *others) in grouped.items():
+        message = f"{first.operation} ({first.subject})"
+        if others:
+            message += f", and so on until line {max(site.line for site in others)}"
+        yield Diagnosis("FLEX002", function, first.node, message, first.steps, mend)
 
 
 def _guard(function: ast.AST, test: ast.expr, mask: str) -> TensorGuard:

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Protocol
 
-from codemods.flex_passthrough.mends.need import Need
+from codemods.flex_passthrough.mends.imports import Need
 from codemods.maskflow.flow import Reach
 from codemods.maskflow.index import Function
 from codemods.maskflow.sites import Step

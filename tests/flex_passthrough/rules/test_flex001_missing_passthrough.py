@@ -1,0 +1,197 @@
+"""FLEX001: what gets the passthrough, and what stays as it is."""
+
+from textwrap import indent
+
+import pytest
+
+from codemods.flex_passthrough.api import Settings
+
+HEAD = """\
+import torch
+from torch import nn
+
+from ...modeling_utils import ALL_ATTENTION_FUNCTIONS, PreTrainedModel
+from ...utils import logging
+
+
+"""
+
+MENDED_HEAD = """\
+import torch
+from torch import nn
+
+from ...modeling_utils import ALL_ATTENTION_FUNCTIONS, PreTrainedModel
+from ...utils import is_torch_flex_attn_available, logging
+
+
+if is_torch_flex_attn_available():
+    from torch.nn.attention.flex_attention import BlockMask
+
+
+"""
+
+MODEL = '''\
+class TinyAttention(nn.Module):
+    def forward(self, hidden_states, attention_mask=None):
+        attention_interface = ALL_ATTENTION_FUNCTIONS[self.config._attn_implementation]
+        return attention_interface(self, hidden_states, attention_mask)
+
+
+class TinyPreTrainedModel(PreTrainedModel):
+    _supports_flex_attn = CLAIM
+
+
+class TinyModel(TinyPreTrainedModel):
+    def __init__(self, config):
+        super().__init__(config)
+        self.layers = nn.ModuleList([TinyAttention() for _ in range(config.num_hidden_layers)])
+
+    def forward(self, input_ids=None, attention_mask=None):
+        hidden_states = self.embed_tokens(input_ids)
+        causal_mask = self._update_causal_mask(attention_mask, hidden_states)
+        for layer in self.layers:
+            hidden_states = layer(hidden_states, attention_mask=causal_mask)
+        return hidden_states
+
+    def _update_causal_mask(self, attention_mask, input_tensor):
+'''
+
+BUILD = """\
+if attention_mask is not None and attention_mask.dim() == 4:
+    return attention_mask
+return torch.triu(input_tensor.new_ones(4, 4))
+"""
+
+GUARD = """\
+if self.config._attn_implementation == "flex_attention":
+    if isinstance(attention_mask, BlockMask):
+        return attention_mask
+
+"""
+
+ASKS = 'if self.config._attn_implementation == "flash_attention_2":\n    return attention_mask\n'
+DOCSTRING = '"""Make the mask that the layers use."""\n'
+
+
+def model(body: str, claim: str = "True") -> str:
+    return MODEL.replace("CLAIM", claim) + indent(body, " " * 8)
+
+
+def test_after_the_flash_attention_branch(check_transformed):
+    check_transformed(HEAD + model(ASKS + BUILD), MENDED_HEAD + model(ASKS + GUARD + BUILD))
+
+
+def test_after_the_docstring(check_transformed):
+    body = 'if self.config._attn_implementation == "sdpa":\n    return None\n' + BUILD
+    check_transformed(
+        HEAD + model(DOCSTRING + body),
+        MENDED_HEAD + model(DOCSTRING + GUARD + body),
+    )
+
+
+def test_asks_as_the_method_asks(check_transformed):
+    asks = ASKS.replace("self.config.", "self.config.text_config.")
+    guard = GUARD.replace("self.config.", "self.config.text_config.")
+    check_transformed(HEAD + model(asks + BUILD), MENDED_HEAD + model(asks + guard + BUILD))
+
+
+def test_asks_as_the_class_asks(check_transformed):
+    """The method has no question of its own; ``forward`` of the same class has one."""
+    question = "        if self.config._attn_implementation == 'eager':\n            attention_mask = None\n"
+    source = model(BUILD).replace(
+        "        causal_mask = self._update", question + "        causal_mask = self._update"
+    )
+    mended = source.replace(
+        indent(BUILD, " " * 8), indent(GUARD.replace('"', "'"), " " * 8).rstrip(" ") + indent(BUILD, " " * 8)
+    )
+    check_transformed(HEAD + source, MENDED_HEAD + mended)
+
+
+def test_method_that_only_loses_the_mask(check_transformed):
+    body = ASKS + "return torch.triu(input_tensor.new_ones(4, 4))\n"
+    guarded = ASKS + GUARD + "return torch.triu(input_tensor.new_ones(4, 4))\n"
+    check_transformed(HEAD + model(body), MENDED_HEAD + model(guarded))
+
+
+def test_not_claimed_is_skipped(check_noop):
+    planned = check_noop(HEAD + model(ASKS + BUILD, claim="False"))
+    (finding,) = planned.findings
+    assert (finding.safety.value, finding.status.value) == ("unsafe", "skipped")
+
+
+def test_not_claimed_on_request(check_transformed):
+    check_transformed(
+        HEAD + model(ASKS + BUILD, claim="False"),
+        MENDED_HEAD + model(ASKS + GUARD + BUILD, claim="False"),
+        Settings(unsafe_fixes=True),
+    )
+
+
+@pytest.mark.parametrize("settings", [Settings(ignore=("FLEX001",)), Settings(select=("FLEX002",))])
+def test_not_selected(check_noop, settings):
+    assert check_noop(HEAD + model(ASKS + BUILD), settings).findings == []
+
+
+def test_not_in_an_excluded_folder(check_noop):
+    assert check_noop(HEAD + model(ASKS + BUILD), Settings(exclude=("models/tiny/",))).findings == []
+
+
+NOOPS = {
+    "guard_is_there": ASKS + GUARD + BUILD,
+    "guard_with_or": (
+        "if attention_mask is None or isinstance(attention_mask, BlockMask):\n    return attention_mask\n" + BUILD
+    ),
+    "guard_for_tensors": (
+        "if not isinstance(attention_mask, torch.Tensor):\n    return attention_mask\n" + BUILD
+    ),
+    "upstreams_form": (
+        'if self.config._attn_implementation == "flex_attention":\n'
+        "    if isinstance(attention_mask, torch.Tensor):\n"
+        "        attention_mask = make_flex_block_causal_mask(attention_mask)\n"
+        "    return attention_mask\n" + BUILD
+    ),
+    "returns_the_mask": "return attention_mask\n",
+    "returns_it_unless_it_is_2d": (
+        "if len(attention_mask.shape) == 2:\n    attention_mask = attention_mask.float()\nreturn attention_mask\n"
+    ),
+    "hands_it_to_something_unknown": "return self.config.mask_function(attention_mask)\n",
+}
+
+
+@pytest.mark.parametrize("name", NOOPS)
+def test_not_needed(check_noop, name):
+    head = HEAD.replace("from torch import nn\n", "from torch import nn\nfrom x import BlockMask\n").replace(
+        "from x import BlockMask", "from torch.nn.attention.flex_attention import BlockMask"
+    )
+    assert check_noop(head + model(NOOPS[name])).findings == []
+
+
+def test_not_when_no_model_calls_it(check_noop):
+    source = model(ASKS + BUILD).replace("self._update_causal_mask(attention_mask, hidden_states)", "None")
+    assert check_noop(HEAD + source).findings == []
+
+
+def test_not_a_method_of_that_name_without_a_mask(check_noop):
+    source = model("return None\n").replace("(attention_mask, hidden_states)", "(hidden_states, 3)")
+    assert check_noop(HEAD + source).findings == []
+
+
+def test_not_a_tensorflow_twin(check_noop):
+    source = model(ASKS + BUILD).replace("import torch\nfrom torch import nn", "import tensorflow as tf")
+    source = HEAD.replace("import torch\nfrom torch import nn", "from keras import layers as nn") + source
+    assert check_noop(source.replace("torch.", "tf.")).findings == []
+
+
+def test_line_endings_and_mark_survive(write_tree, plan_for):
+    planned = plan_for(HEAD + model(ASKS + BUILD))
+    path = planned.changes[0].path
+    raw = b"\xef\xbb\xbf" + path.read_bytes().replace(b"\n", b"\r\n")
+    path.write_bytes(raw)
+    from codemods.flex_passthrough.api import apply, plan
+
+    again = plan([planned.root])
+    apply(again)
+    after = path.read_bytes()
+    assert after.startswith(b"\xef\xbb\xbf")
+    assert after.count(b"\r\n") == after.count(b"\n")
+    assert after.replace(b"\r\n", b"\n").decode("utf-8-sig") == MENDED_HEAD + model(ASKS + GUARD + BUILD)
