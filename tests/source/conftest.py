@@ -20,8 +20,10 @@ def shared_folder() -> Iterator[Path]:
     folder = Path(tempfile.mkdtemp())
     folder.chmod(0o777)
     yield folder
-    for directory, _, _ in os.walk(folder):
-        Path(directory).chmod(0o777)
+    folder.chmod(0o777)
+    for parent, names, _ in os.walk(folder):
+        for name in names:
+            Path(parent, name).chmod(0o777)  # in time to be entered
     shutil.rmtree(folder)
 
 
