@@ -81,12 +81,12 @@ class _Scope:
 
 @dataclass
 class _Search:
-    """A discovery on its way. Its keys are real paths, its values paths as the user spells them."""
+    """A discovery on its way: paths as the user spells them, by their real paths."""
 
     exclude: IgnoreRules | None
     files: dict[str, Path] = field(default_factory=dict)
     named_links: dict[str, Path] = field(default_factory=dict)
-    found_links: dict[str, Path] = field(default_factory=dict)
+    found_links: list[tuple[str, Path]] = field(default_factory=list)
     roots: list[str] = field(default_factory=list)
     problems: set[Problem] = field(default_factory=set)
 
@@ -106,14 +106,15 @@ class _Search:
             self.problems.add(Problem(path.as_posix(), 1, 1, NOT_REGULAR))
 
     def result(self) -> Discovery:
-        """Return what was found, independent of the order in which it was."""
+        """Return what was found, sorted."""
+        files = self.named_links | self.files
         inside = tuple(_inside(root) for root in self.roots)
-        outside = [path for real, path in self.found_links.items() if not _inside(real).startswith(inside)]
-        return Discovery(
-            tuple(sorted((self.named_links | self.files).values())),
-            tuple(sorted(self.problems)),
-            tuple(sorted(outside)),
-        )
+        outside = {
+            link
+            for real, link in self.found_links
+            if real not in files and not _inside(real).startswith(inside)
+        }
+        return Discovery(tuple(sorted(files.values())), tuple(sorted(self.problems)), tuple(sorted(outside)))
 
     def _walk(self, root: Path) -> None:
         real_root = os.path.realpath(root)
@@ -125,17 +126,16 @@ class _Search:
             shown = root / folder[len(_inside(real_root)) :]
             try:
                 with os.scandir(folder) as listing:
-                    entries = list(listing)
+                    entries = [(entry, _kind(entry)) for entry in listing]
             except OSError as error:
                 self._report(shown, error)
                 continue
-            names = {entry.name for entry in entries}
+            names = {entry.name for entry, _ in entries}
             if folder != real_root and _holds_no_source(shown.name, names):
                 continue
             if GITIGNORE in names and (rules := read_gitignore(Path(folder))):
                 scopes = (_Scope(rules, folder), *scopes)
-            for entry in entries:
-                kind = _kind(entry)
+            for entry, kind in entries:
                 path = _inside(entry.path) if kind == "folder" else entry.path
                 if kind is None or _is_ignored(path, (*excluded, *scopes)):
                     continue
@@ -144,7 +144,7 @@ class _Search:
                 elif kind == "file":
                     self.files.setdefault(entry.path, shown / entry.name)
                 else:
-                    self.found_links.setdefault(os.path.realpath(entry.path), shown / entry.name)
+                    self.found_links.append((os.path.realpath(entry.path), shown / entry.name))
 
     def _report(self, path: Path, error: OSError | ValueError) -> None:
         self.problems.add(Problem(path.as_posix(), 1, 1, why_unreadable(error)))

@@ -216,11 +216,13 @@ def test_links_out_of_the_tree_are_told(tmp_path: Path) -> None:
     make(tmp_path, "tree/a.py", "other/b.py", "other/c.txt")
     tree = tmp_path / "tree"
     (tree / "b.py").symlink_to("../other/b.py")
+    (tree / "b_again.py").symlink_to("../other/b.py")
     (tree / "c.txt").symlink_to("../other/c.txt")
     (tree / "folder").symlink_to("../other")
     (tree / "gone.py").symlink_to("../other/gone.py")
     (tree / "loop.py").symlink_to("loop.py")
-    assert discover([tree]) == Discovery((tree / "a.py",), outside=(tree / "b.py", tree / "folder"))
+    outside = (tree / "b.py", tree / "b_again.py", tree / "folder")
+    assert discover([tree]) == Discovery((tree / "a.py",), outside=outside)
 
 
 def test_link_into_another_named_folder(tmp_path: Path) -> None:
@@ -236,6 +238,7 @@ def test_named_link_is_taken(tmp_path: Path) -> None:
     link = tmp_path / "tree/b.py"
     link.symlink_to("../other/b.py")
     assert discover([link]).files == (link,)
+    assert discover([link, tmp_path / "tree"]) == Discovery((tmp_path / "tree/a.py", link))
     assert discover([link, tmp_path / "other"]).files == (tmp_path / "other/b.py",)
 
 
