@@ -7,41 +7,40 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from codemods.flex_passthrough.mends.cannot import CannotMend
-from codemods.flex_passthrough.mends.imports import require_imports
-from codemods.flex_passthrough.mends.imports import WINDOW_HELPER, Need
+from codemods.flex_passthrough.mends.imports import GUARD, Need, require_imports
 from codemods.flex_passthrough.mends.width import line_width
-from codemods.flex_passthrough.mends.window import add_window_helper
+from codemods.flex_passthrough.mends.window_helper import HELPER, add_window_helper
 from codemods.flex_passthrough.rules.rule import Mend, Place
 from codemods.flex_passthrough.syntax import find_definition
-from codemods.maskflow.index import Index, Module
+from codemods.maskflow.index import Function, Index, Module
 from codemods.modelrepo.definition import Definition
 from codemods.rewrite.check import check_parses
 from codemods.rewrite.edit import Edit, apply_edits
 from codemods.source.text import SourceFile
 
-# Where a transformers-like package keeps what it adds to flex attention.
+# Where a transformers-like package keeps what it adds to flex attention, and how its files name it.
 INTEGRATION = ("integrations", "flex_attention.py")
+SHARED_HELPER = Need(".integrations.flex_attention", HELPER, guarded=True)
 
 
 @dataclass
 class FileEdits:
-    """Edits and needed names, by file, in the order they were asked for."""
+    """What changes in each file: edits, names to import, and whether it gets the window helper."""
 
     edits: dict[Path, list[Edit]] = field(default_factory=dict)
     needs: dict[Path, list[Need]] = field(default_factory=dict)
     how: dict[Path, str] = field(default_factory=dict)
+    helpers: set[Path] = field(default_factory=set)
 
     def add(self, path: Path, edits: Iterable[Edit], needs: Iterable[Need], how: str) -> None:
         """Take note of what changes in one file."""
-        held = list(edits)
-        if held:
-            self.edits.setdefault(path, []).extend(held)
-            self.needs.setdefault(path, []).extend(needs)
-            self.how.setdefault(path, how)
+        self.edits.setdefault(path, []).extend(edits)
+        self.needs.setdefault(path, []).extend(needs)
+        self.how.setdefault(path, how)
 
     def merged(self, other: FileEdits) -> FileEdits:
         """Return all that is in this and in ``other``."""
-        both = FileEdits()
+        both = FileEdits(helpers=self.helpers | other.helpers)
         for each in (self, other):
             for path in each.paths():
                 both.add(path, each.edits[path], each.needs[path], each.how[path])
@@ -77,16 +76,22 @@ class Workshop:
         node = find_definition(module.syntax, definition.qualname)
         if node is None:
             raise CannotMend(f"{module.source.name} holds no {definition.qualname}")
-        width = self._width(module.source)
-        helper = self._helper_module()
-        place = Place(module.source.text, node, module.syntax, width, helper.name if helper else None)
+        place = Place(module.source.text, node, module.syntax, self._width(module.source))
         try:
             mended = mend.apply(place)
         except CannotMend as error:
             raise CannotMend(f"{module.source.name}: {definition.qualname}: {error.reason}") from None
+        if not mended.edits:
+            return
         trial.add(definition.path, mended.edits, mended.needs, how)
-        if helper is not None and any(need.name == WINDOW_HELPER for need in mended.needs):
-            trial.add(helper.path, add_window_helper(helper.source.text), (), "edited")
+        if mended.needs_window_helper:
+            shared = self._integration()
+            if shared is None:
+                trial.helpers.add(definition.path)
+            else:
+                trial.add(definition.path, (), (SHARED_HELPER,), how)
+                trial.add(shared.path, (), (), "edited")
+                trial.helpers.add(shared.path)
 
     def accept(self, trial: FileEdits) -> None:
         """Make ``trial`` part of the result.
@@ -119,10 +124,21 @@ class Workshop:
     def _render(self, path: Path, together: FileEdits) -> bytes:
         source = self._module(path).source
         needs = list(dict.fromkeys(together.needs[path]))
-        imports = require_imports(source.text, needs, width=self._width(source))
-        text = apply_edits(source.text, [*together.edits[path], *imports])
+        guard = self._guard()
+        text = apply_edits(source.text, together.edits[path])
+        text = apply_edits(text, require_imports(text, needs, guard=guard, width=self._width(source)))
+        if path in together.helpers:
+            text = apply_edits(text, add_window_helper(text, guard=guard))
         check_parses(source.name, text)
         return source.encode(text)
+
+    def _guard(self) -> str | None:
+        """Return the name of the library's own guard for flex attention, if it has one."""
+        package = self._index.tree.package.partition(".")[0]
+        utils = self._index.module(f"{package}.utils") if package else None
+        if utils is not None and not isinstance(self._index.resolve(utils, GUARD), Function):
+            return None
+        return GUARD
 
     def _width(self, source: SourceFile) -> int:
         if source.path not in self._widths:
@@ -135,9 +151,7 @@ class Workshop:
             raise CannotMend(f"{self._index.tree.display(path)} cannot be read")
         return module
 
-    def _helper_module(self) -> Module | None:
+    def _integration(self) -> Module | None:
         """Return the tree's own flex-attention module, if it may be edited."""
-        for path in self._files:
-            if path.parts[-2:] == INTEGRATION:
-                return self._index.module_at(path)
-        return None
+        found = sorted(path for path in self._files if path.parts[-2:] == INTEGRATION)
+        return self._index.module_at(found[0]) if found else None

@@ -15,8 +15,8 @@ import ast
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from codemods.flex_passthrough.mends.imports import local_name
 from codemods.flex_passthrough.mends.imports import BLOCK_MASK, Need
+from codemods.flex_passthrough.mends.names import local_name
 from codemods.flex_passthrough.mends.passthrough import insert_passthrough
 from codemods.flex_passthrough.rules.rule import Diagnosis, Mended, Place, Rule
 from codemods.flex_passthrough.syntax import implementation_asked

@@ -18,7 +18,8 @@ from dataclasses import dataclass
 
 from codemods.flex_passthrough.mends.cannot import CannotMend
 from codemods.flex_passthrough.mends.guards import require_tensor
-from codemods.flex_passthrough.mends.imports import TORCH
+from codemods.flex_passthrough.mends.imports import BLOCK_MASK, TORCH
+from codemods.flex_passthrough.mends.names import local_name
 from codemods.flex_passthrough.mends.window import compose_window
 from codemods.flex_passthrough.rules.rule import Diagnosis, Mend, Mended, Place, Rule
 from codemods.flex_passthrough.syntax import ancestors, implementation_asked, in_order, parents, same_text
@@ -59,16 +60,16 @@ class SlidingWindow:
 
     def apply(self, place: Place) -> Mended:
         """Put an arm for BlockMasks beside the one that cuts down a dense mask."""
-        implementation = implementation_asked(place.node, place.module)
-        composed = compose_window(
+        name = local_name(place.text, BLOCK_MASK.module, BLOCK_MASK.name) or "BlockMask"
+        edits = compose_window(
             place.text,
             place.node.lineno,
             self.mask,
-            implementation,
+            implementation_asked(place.node, place.module),
+            name,
             width=place.width,
-            helper_module=place.window_helper,
         )
-        return Mended(tuple(composed.edits), tuple(composed.needs))
+        return Mended(tuple(edits), (BLOCK_MASK,), needs_window_helper=True) if edits else Mended(())
 
 
 def diagnose(reach: Reach) -> Iterator[Diagnosis]:

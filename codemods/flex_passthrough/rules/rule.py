@@ -21,23 +21,29 @@ class Place:
     Attributes:
         text: the whole text of the file.
         node: the definition's syntax tree in that text.
+        module: the syntax tree of the whole file.
         width: the longest line that the file's own style allows.
-        window_helper: module from which the window helper is imported there; None: the file gets its own.
     """
 
     text: str
     node: ast.FunctionDef | ast.AsyncFunctionDef
     module: ast.Module
     width: int
-    window_helper: str | None = None
 
 
 @dataclass(frozen=True)
 class Mended:
-    """The edits of a mend in one file, and the names that the file must bind for them."""
+    """The edits of a mend in one file, and what the file must bind for them.
+
+    Attributes:
+        needs: names to import.
+        needs_window_helper: whether the edits call the function that slides a BlockMask. A tree gets
+            that once; a file that has no such tree around it gets its own.
+    """
 
     edits: tuple[Edit, ...]
     needs: tuple[Need, ...] = ()
+    needs_window_helper: bool = False
 
 
 class Mend(Protocol):
