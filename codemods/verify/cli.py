@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-import json
+import difflib
 import os
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import TextIO
 
@@ -16,20 +17,29 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 
 from codemods import __version__
 from codemods.verify import verify as harness
-from codemods.verify.cases import CASES, VERDICTS
+from codemods.verify.cases import CASES, DEFAULT_GROUP, GROUPS, VERDICTS, select
 from codemods.verify.compare import Comparison
+from codemods.verify.formats import as_json, junit, markdown, text
 from codemods.verify.launch import WorkerFailed
 from codemods.verify.locate import NoTree, locate
 from codemods.verify.results import Report
-from codemods.verify.table import print_comparison, print_report
 
 ALL_OK, UNUSABLE, NOT_OK, INTERRUPTED = 0, 2, 3, 130
+FAILURES = ("crash", "wrong", "regression")
+FORMATS = {"text": text, "json": as_json, "junit": junit, "markdown": markdown}
 
 
 def _described(meanings: dict[str, str]) -> str:
-    width = max(map(len, meanings)) + 2
+    width = max(map(len, [*CASES, *VERDICTS])) + 2
     return "\n".join(f"  {name:{width}}{meaning}" for name, meaning in meanings.items())
 
+
+def _group(name: str) -> str:
+    default = " (the default)" if name == DEFAULT_GROUP else ""
+    return f"\b\nCases of the group '{name}'{default}:\n{_described(GROUPS[name])}"
+
+
+_CASES = "\n\n".join(map(_group, GROUPS))
 
 _HELP = f"""Run tiny models of the tree at PATH under flex attention and compare them with eager attention.
 
@@ -37,9 +47,7 @@ PATH is a transformers-like package: its folder, the folder above it, a checkout
 model's folder inside it. The models run in a child process, in the interpreter that --python
 names, from the code at PATH; they have random weights, and nothing is downloaded.
 
-\b
-Cases:
-{_described(CASES)}
+{_CASES}
 
 \b
 Verdicts:
@@ -70,9 +78,8 @@ Exit status:
     "--case",
     "cases",
     multiple=True,
-    type=click.Choice(list(CASES)),
     metavar="NAME",
-    help="Only this case (repeatable).",
+    help="This case, this group of cases, or 'all' (repeatable).",
 )
 @click.option(
     "--python",
@@ -95,9 +102,16 @@ Exit status:
     show_default=True,
     help="Seconds one model may take.",
 )
-@click.option("--output-format", type=click.Choice(["text", "json"]), default="text", show_default=True)
+@click.option("--output-format", type=click.Choice(list(FORMATS)), default="text", show_default=True)
 @click.option(
     "--output", type=click.Path(path_type=Path, dir_okay=False), metavar="FILE", help="Write the report here."
+)
+@click.option(
+    "--fail-on",
+    default=",".join(FAILURES),
+    show_default=True,
+    metavar="WHAT,...",
+    help="Exit with 3 for any of these; 'nothing' for never.",
 )
 @click.option("-q", "--quiet", is_flag=True, help="Print no report, only errors; the exit status tells.")
 @click.option("--no-progress", is_flag=True, help="No progress bar (there is none without a terminal).")
@@ -112,11 +126,13 @@ def main(
     timeout: float,
     output_format: str,
     output: Path | None,
+    fail_on: str,
     quiet: bool,
     no_progress: bool,
 ) -> None:
     """Run the command."""
-    options = harness.Options(models, cases or tuple(CASES), python, jobs, timeout)
+    failures = _failures(fail_on)
+    options = harness.Options(models, _cases(cases), python, jobs, timeout)
     show = sys.stderr.isatty() and not no_progress and not quiet
     try:
         old = None if before is None else _verify(before, options, "before", show)
@@ -132,23 +148,46 @@ def main(
         click.echo(f"nothing to run: none of {new.checked} model classes claims flex attention", err=True)
     if not quiet or output is not None:
         with _destination(output) as stream:
-            _write(result, output_format, stream)
-    sys.exit(NOT_OK if failed(result) else ALL_OK)
+            FORMATS[output_format].write(result, stream)
+    sys.exit(NOT_OK if failed(result, failures) else ALL_OK)
 
 
-def failed(result: Report | Comparison) -> bool:
-    """Say whether a result should fail a build: a cell that is not ok, or a regression."""
-    report = result.after if isinstance(result, Comparison) else result
-    if any(cell.verdict in ("crash", "wrong") for cell in report.cells):
-        return True
-    return isinstance(result, Comparison) and result.changes()["regression"] > 0
+def failed(result: Report | Comparison, failures: Collection[str] = FAILURES) -> bool:
+    """Say whether a result should fail a build: a verdict or a change that is among ``failures``."""
+    if isinstance(result, Comparison):
+        return any(
+            pair.change in failures or (pair.after is not None and pair.after.verdict in failures)
+            for pair in result.pairs
+        )
+    return any(cell.verdict in failures for cell in result.cells)
+
+
+def _failures(fail_on: str) -> tuple[str, ...]:
+    words = tuple(word.strip() for word in fail_on.split(",") if word.strip())
+    unknown = [word for word in words if word not in (*FAILURES, "nothing")]
+    if unknown:
+        known = ", ".join((*FAILURES, "nothing"))
+        raise click.BadParameter(f"{unknown[0]!r} is not one of {known}.", param_hint="'--fail-on'")
+    return words
+
+
+def _cases(names: tuple[str, ...]) -> tuple[str, ...]:
+    try:
+        return select(names)
+    except KeyError as error:
+        known = ", ".join([*CASES, *GROUPS, "all"])
+        close = difflib.get_close_matches(error.args[0], [*CASES, *GROUPS], n=1)
+        hint = f"Did you mean {close[0]}?" if close else f"Known are: {known}."
+        raise click.BadParameter(f"no case {error.args[0]!r}. {hint}", param_hint="'--case'") from None
 
 
 def _verify(path: Path, options: harness.Options, title: str, show: bool) -> Report:
     target = locate(path)
+    python = () if options.python == sys.executable else ("--python", options.python)
+    command = ("python", "-m", "codemods.verify", str(path), *python)
     try:
         with _progress(title, show) as on_progress:
-            return harness.verify(target, options, on_progress)
+            return replace(harness.verify(target, options, on_progress), command=command)
     except WorkerFailed as error:
         raise WorkerFailed(f"{path}: {error}") from error
 
@@ -182,15 +221,3 @@ def _destination(output: Path | None) -> Iterator[TextIO]:
         sys.exit(UNUSABLE)
     with stream:
         yield stream
-
-
-def _write(result: Report | Comparison, output_format: str, stream: TextIO) -> None:
-    if output_format == "json":
-        json.dump(result.to_json(), stream, indent=2)
-        stream.write("\n")
-        return
-    console = Console(file=stream) if stream.isatty() else Console(file=stream, width=160)
-    if isinstance(result, Comparison):
-        print_comparison(console, result)
-    else:
-        print_report(console, result)

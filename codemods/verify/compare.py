@@ -34,7 +34,7 @@ class Pair:
             return [f"was ok, is {self.after.verdict}"]
         return [
             f"{name} output is not identical"
-            for name in self.before.digests.keys() & self.after.digests.keys()
+            for name in sorted(self.before.digests.keys() & self.after.digests.keys())
             if self.before.digests[name] != self.after.digests[name]
             and (name != "flex_attention" or self.before.verdict == "ok")
         ]
@@ -75,6 +75,7 @@ class Comparison:
         results = [
             {
                 **pair.cell.to_json(),
+                "reproduce": self.after.reproduce(pair.cell) if pair.after else None,
                 "before": None if pair.before is None else pair.before.to_json(),
                 "missing": pair.after is None,
                 "change": pair.change,

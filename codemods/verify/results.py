@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass, field
@@ -89,11 +90,19 @@ class Report:
         environment: package, version, python, torch, device, and how flex attention was run.
         cells: in the order of models and cases.
         checked: how many classes were looked at, those that claim no flex attention included.
+        command: the command that verifies this tree, without a choice of models and cases.
     """
 
     environment: dict[str, Any]
     cells: list[Cell]
     checked: int = 0
+    command: tuple[str, ...] = ()
+
+    def reproduce(self, cell: Cell) -> str | None:
+        """Return the command that runs one failing cell alone; None for one that does not fail."""
+        if cell.verdict not in ("crash", "wrong") or not self.command:
+            return None
+        return shlex.join([*self.command, "--model", cell.class_name, "--case", cell.case])
 
     def summary(self) -> dict[str, int]:
         """Count cells by verdict, and the classes they belong to."""
@@ -107,7 +116,7 @@ class Report:
         return {
             "schema_version": SCHEMA_VERSION,
             "environment": self.environment,
-            "results": [cell.to_json() for cell in self.cells],
+            "results": [{**cell.to_json(), "reproduce": self.reproduce(cell)} for cell in self.cells],
             "summary": self.summary(),
         }
 

@@ -8,7 +8,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from codemods.verify.cases import CASES
+from codemods.verify.cases import select
 from codemods.verify.launch import WorkerFailed, events
 from codemods.verify.locate import Target
 from codemods.verify.results import Cell, Report
@@ -20,14 +20,14 @@ class Options:
 
     Attributes:
         models: model types or class names, shell patterns allowed; none means all.
-        cases: names from :data:`CASES`.
+        cases: names from ``cases.CASES``, in that order.
         python: the interpreter whose environment the tree runs in.
         jobs: models run at the same time.
         seconds: the time one model may take.
     """
 
     models: Sequence[str] = ()
-    cases: Sequence[str] = tuple(CASES)
+    cases: Sequence[str] = select()
     python: str = sys.executable
     jobs: int = os.cpu_count() or 1
     seconds: float = 120.0

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from codemods.verify.cases import CASES
+from codemods.verify.cases import CASES, select
 
 
 def verify(*arguments: str | Path) -> subprocess.CompletedProcess[str]:
@@ -30,7 +30,17 @@ def test_a_missing_path_is_one_line(tmp_path: Path) -> None:
 def test_an_unknown_case_is_a_usage_error(tinyformers: Path) -> None:
     run = verify(tinyformers, "--case", "upside_down")
     assert run.returncode == 2
-    assert "'upside_down' is not one of" in run.stderr
+    assert "no case 'upside_down'. Known are: none, ones," in run.stderr
+
+
+def test_a_case_that_is_misspelled_gets_a_suggestion(tinyformers: Path) -> None:
+    assert "Did you mean block_causal?" in verify(tinyformers, "--case", "block_casual").stderr
+
+
+def test_an_unknown_failure_is_a_usage_error(tinyformers: Path) -> None:
+    run = verify(tinyformers, "--fail-on", "crash,smoke")
+    assert run.returncode == 2
+    assert "'smoke' is not one of crash, wrong, regression, nothing." in run.stderr
 
 
 def test_an_interpreter_that_is_not_there_is_one_line(tinyformers: Path) -> None:
@@ -55,8 +65,8 @@ def test_a_requirement_out_of_range_is_one_line(tmp_path: Path, torch_python: st
     (tree / "models" / "auto" / "modeling_auto.py").touch()
     (tree / "__init__.py").write_text(
         "try:\n"
-        "    raise ImportError('tokenizers>=0.21,<0.22 is required for a normal functioning of this module,'\n"
-        "                      ' but found tokenizers==0.20.0.\\nTry: pip install transformers -U')\n"
+        "    raise ImportError('tokenizers>=0.21,<0.22 is required for a normal functioning of this'\n"
+        "                      ' module, but found tokenizers==0.20.0.\\nTry: pip install transformers -U')\n"
         "except ImportError as error:\n"
         "    raise RuntimeError('Failed to import oldformers because of the following error') from error\n",
         encoding="utf-8",
@@ -74,7 +84,7 @@ def test_one_models_folder_runs_that_model(tinyformers: Path, torch_python: str)
     run = verify(tinyformers / "models" / "plain", "--python", torch_python)
     assert run.returncode == 0, run.stderr
     assert run.stdout.splitlines()[1].split()[0] == "PlainForCausalLM"
-    assert run.stdout.splitlines()[-1] == f"1 classes, {len(CASES)} cells: {len(CASES)} ok"
+    assert run.stdout.splitlines()[-1] == f"1 class, {len(select())} cells: {len(select())} ok"
 
 
 @pytest.mark.torch
@@ -104,3 +114,14 @@ def test_a_crash_fails_and_json_says_where(tinyformers: Path, torch_python: str,
     assert result["exception"] == "AttributeError: 'BlockMask' object has no attribute 'dim'"
     assert result["site"].startswith("tinyformers/modeling_utils.py:")
     assert result["site"].endswith(" dense_causal_mask")
+
+
+@pytest.mark.torch
+def test_a_crash_that_is_not_to_fail_does_not(tinyformers: Path, torch_python: str) -> None:
+    run = verify(
+        tinyformers, "--model", "crashing", "--case", "block_causal", "--python", torch_python,
+        "--fail-on", "regression",
+    )  # fmt: skip
+    assert run.returncode == 0
+    assert f"python -m codemods.verify {tinyformers} " in run.stdout
+    assert "--model CrashingForCausalLM --case block_causal" in run.stdout

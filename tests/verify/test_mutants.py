@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from codemods.verify.cases import select
 from codemods.verify.locate import locate
 from codemods.verify.results import Report
 from codemods.verify.verify import Options, verify
@@ -14,7 +15,7 @@ from codemods.verify.verify import Options, verify
 pytestmark = pytest.mark.torch
 
 PASSTHROUGH = "            return attention_mask\n"
-WINDOW = "mask_mod(b, h, q, k) & (q - k < window)"
+WINDOW = "mask_mod(b, h, q, k) & (q + first - k < window)"
 
 BLOCK_CASES = {"block_causal", "block_document", "block_sliding"}
 
@@ -49,22 +50,66 @@ MUTANTS = {
     ),
     "drops_the_window": ("windowed", WINDOW, "mask_mod(b, h, q, k)", {"block_causal", "block_document"}),
     "drops_the_mask_for_the_window": ("windowed", WINDOW, "(q >= k) & (q - k < window)", {"block_document"}),
-    "window_one_short": ("windowed", WINDOW, "mask_mod(b, h, q, k) & (q - k < window - 1)", {"block_causal"}),
-    "window_one_long": ("windowed", WINDOW, "mask_mod(b, h, q, k) & (q - k <= window)", {"block_causal"}),
+    "window_one_short": ("windowed", WINDOW, WINDOW.replace("window", "window - 1"), {"block_causal"}),
+    "window_one_long": ("windowed", WINDOW, WINDOW.replace("<", "<="), {"block_causal"}),
+    "window_forgets_the_cache": (
+        "windowed",
+        WINDOW,
+        "mask_mod(b, h, q, k) & (q - k < window)",
+        {"block_offset"},
+    ),
+    "falls_back_when_cached": (
+        "plain",
+        PASSTHROUGH,
+        "            return None if first else attention_mask\n",
+        {"block_offset"},
+    ),
+    "not_causal_when_cached": (
+        "plain",
+        "        return dense_causal_mask",
+        "        if first and self.config._attn_implementation == 'flex_attention':\n"
+        "            return None\n"
+        "        return dense_causal_mask",
+        {"offset", "generate_dynamic_padded"},
+    ),
+    "only_without_training": (
+        "plain",
+        PASSTHROUGH,
+        "            return None if self.training else attention_mask\n",
+        {"loss"},
+    ),
+    "only_without_gradients": (
+        "plain",
+        PASSTHROUGH,
+        "            return None if hidden.requires_grad else attention_mask\n",
+        {"backward_document"},
+    ),
+    "one_mask_for_each_row": (
+        "plain",
+        PASSTHROUGH,
+        "            return attention_mask if attention_mask.shape[0] == hidden.shape[0] else None\n",
+        {"block_shared"},
+    ),
+    "one_block_only": (
+        "plain",
+        PASSTHROUGH,
+        "            return attention_mask if hidden.shape[1] <= 128 else None\n",
+        {"block_uneven"},
+    ),
     "ignores_padding": (
         "plain",
-        "        return dense_causal_mask(attention_mask, hidden)",
+        "        return dense_causal_mask(attention_mask, hidden, first)",
         "        flex = self.config._attn_implementation == 'flex_attention'\n"
         "        two = attention_mask is not None and attention_mask.dim() == 2\n"
-        "        return dense_causal_mask(None if flex and two else attention_mask, hidden)",
+        "        return dense_causal_mask(None if flex and two else attention_mask, hidden, first)",
         {"left_padding"},
     ),
     "rebuilds_dense_masks": (
         "plain",
-        "        return dense_causal_mask(attention_mask, hidden)",
+        "        return dense_causal_mask(attention_mask, hidden, first)",
         "        flex = self.config._attn_implementation == 'flex_attention'\n"
         "        four = attention_mask is not None and attention_mask.dim() == 4\n"
-        "        return dense_causal_mask(None if flex and four else attention_mask, hidden)",
+        "        return dense_causal_mask(None if flex and four else attention_mask, hidden, first)",
         {"dense_4d"},
     ),
 }  # fmt: skip
@@ -97,7 +142,8 @@ def mutants(tinyformers: Path, torch_python: str, tmp_path_factory: pytest.TempP
         stream.write(f"\nCONFIG_MAPPING_NAMES = {configurations}\n")
     with (auto / "modeling_auto.py").open("a", encoding="utf-8") as stream:
         stream.write(f"\nMODEL_FOR_CAUSAL_LM_MAPPING_NAMES = {models}\n")
-    return verify(locate(tree), Options(python=torch_python))
+    cases = select(sorted(set().union(*(must for *_, must in MUTANTS.values()))))
+    return verify(locate(tree), Options(cases=cases, python=torch_python))
 
 
 @pytest.mark.parametrize("name", MUTANTS)

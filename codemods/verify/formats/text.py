@@ -1,100 +1,62 @@
-"""Reports for the terminal: a table of models by cases, then a line for each cell that needs words."""
+"""A report for the terminal: tables of classes by cases, then a line for each cell that needs words."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from typing import TextIO
 
 from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
 from codemods.verify.compare import Comparison, Pair
+from codemods.verify.formats import words
 from codemods.verify.results import Cell, Report
 
 _STYLES = {"ok": "green", "crash": "bold red", "wrong": "bold magenta", "not-runnable": "dim"}
-_SHORT = {"not-runnable": "n/a"}
+_WIDTH_OF_A_FILE = 160
 
 
-def print_report(console: Console, report: Report) -> None:
-    """Print one tree's table."""
-    _print_table(console, [Pair(None, cell) for cell in report.cells], _one)
-    _print_words(console, report.cells)
-    console.print(_counts(report))
+def write(result: Report | Comparison, stream: TextIO) -> None:
+    """Write the tables, the remarks, and the counts."""
+    console = Console(file=stream) if stream.isatty() else Console(file=stream, width=_WIDTH_OF_A_FILE)
+    for _, cases, rows in words.grouped(words.pairs_of(result)):
+        console.print(table(cases, rows))
+        console.print()
+    for remark in words.remarks(words.report_of(result)):
+        head = Text(f"{remark.class_name} [{', '.join(remark.cases)}] ", style="bold")
+        console.print(head + Text(remark.words), soft_wrap=True)
+        if remark.reproduce:
+            console.print(Text(f"    {remark.reproduce}", style="dim"), soft_wrap=True)
+    for cell, what in words.losses(result):
+        line = f"regression: {cell.class_name} [{cell.case}] {what}"
+        console.print(Text(line, style="bold red"), soft_wrap=True)
+    if isinstance(result, Comparison):
+        console.print(f"before: {words.counts(result.before)}", soft_wrap=True)
+        console.print(f"after:  {words.counts(result.after)}", soft_wrap=True)
+        console.print(words.changes(result))
+    else:
+        console.print(words.counts(result), soft_wrap=True)
 
 
-def print_comparison(console: Console, comparison: Comparison) -> None:
-    """Print two trees' table: each cell before and after."""
-    pairs = comparison.pairs
-    _print_table(console, pairs, _two)
-    _print_words(console, comparison.after.cells)
-    for pair in pairs:
-        for what in pair.lost:
-            console.print(
-                f"regression  {pair.cell.class_name}  {pair.cell.case}: {what}",
-                style="bold red",
-                soft_wrap=True,
-            )
-    console.print(Text("before: ") + _counts(comparison.before))
-    console.print(Text("after:  ") + _counts(comparison.after))
-    console.print(", ".join(f"{number} {change}" for change, number in comparison.changes().items()))
-
-
-def _print_table(console: Console, pairs: Sequence[Pair], show: object) -> None:
-    if not pairs:
-        return
-    assert callable(show)
-    cases = list(dict.fromkeys(pair.cell.case for pair in pairs))
-    rows: dict[str, dict[str, Pair]] = {}
-    for pair in pairs:
-        rows.setdefault(pair.cell.class_name, {})[pair.cell.case] = pair
-    table = Table(box=None, pad_edge=False, header_style="bold")
-    table.add_column("model class", no_wrap=True)
+def table(cases: list[str], rows: dict[str, dict[str, Pair]]) -> Table:
+    """Return one group's table: a row per class, a column per case."""
+    made = Table(box=None, pad_edge=False, header_style="bold")
+    made.add_column("model class", no_wrap=True)
     for case in cases:
-        table.add_column(case.replace("_", " "))
+        made.add_column(case.replace("_", " "))
     for name, row in rows.items():
-        table.add_row(name, *(show(row[case]) if case in row else Text("") for case in cases))
-    console.print(table)
+        made.add_row(name, *(_cell(row.get(case)) for case in cases))
+    return made
 
 
-def _one(pair: Pair) -> Text:
-    return _verdict(pair.after)
-
-
-def _two(pair: Pair) -> Text:
-    if pair.change == "same":
+def _cell(pair: Pair | None) -> Text:
+    if pair is None:
+        return Text("")
+    if pair.before is None or pair.change == "same":
         return _verdict(pair.after)
     text = _verdict(pair.before) + Text(" → ", style="dim") + _verdict(pair.after)
     return text + Text(" !", style="bold red") if pair.change == "regression" else text
 
 
 def _verdict(cell: Cell | None) -> Text:
-    if cell is None:
-        return Text("-", style="dim")
-    text = _SHORT.get(cell.verdict, cell.verdict)
-    if cell.verdict == "wrong" and cell.max_abs_diff is not None:
-        text += f" {cell.max_abs_diff:.2g}"
-    return Text(text, style=_STYLES[cell.verdict])
-
-
-def _print_words(console: Console, cells: Iterable[Cell]) -> None:
-    """Print what lies behind the cells: equal words once, with the cases they are of."""
-    said: dict[tuple[str, str], list[str]] = {}
-    for cell in cells:
-        words = _words(cell)
-        if words:
-            said.setdefault((cell.class_name, words), []).append(cell.case)
-    for (name, words), cases in said.items():
-        console.print(Text(f"{name} [{', '.join(cases)}] ", style="bold") + Text(words), soft_wrap=True)
-
-
-def _words(cell: Cell) -> str:
-    crash = f"crash at {cell.site or 'unknown site'}: {cell.exception}" if cell.verdict == "crash" else None
-    verdict = "wrong" if cell.verdict == "wrong" else None
-    return "; ".join(part for part in (crash, verdict, cell.reason) if part)
-
-
-def _counts(report: Report) -> Text:
-    summary = report.summary()
-    text = Text(f"{summary['classes']} classes, {len(report.cells)} cells: ")
-    shown = [verdict for verdict in _STYLES if summary[verdict]]
-    return text + Text(", ").join(Text(f"{summary[v]} {v}", style=_STYLES[v]) for v in shown)
+    return Text(words.verdict(cell), style=_STYLES[cell.verdict] if cell else "dim")

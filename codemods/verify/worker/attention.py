@@ -40,6 +40,7 @@ class Models:
         """
         self.model_class = model_class
         self.device = device
+        self.discriminates: str | None = None  # unknown; then "" for yes, or why not
         self.config, eager = _first_that_builds(tree, candidate, model_class)
         scale_weights(eager)
         self._weights = eager.state_dict()
@@ -112,18 +113,19 @@ def _new(model_class: Any, config: Any, implementation: Any) -> Any:
 
 
 @contextlib.contextmanager
-def masks_given_by_hand(tree: Tree, dense: Any) -> Iterator[None]:
-    """Hand ``dense`` (batch, 1, queries, keys) to every eager attention call of those lengths.
+def masks_given_by_hand(tree: Tree, dense: list[Any]) -> Iterator[None]:
+    """Hand each of ``dense`` (batch, 1, queries, keys) to the eager attention calls of its lengths.
 
     A second reference, for models whose own way to eager attention drops a dense mask or cannot
-    take one: the model is called without a mask and each attention function gets this one.
+    take one: the model is called without a mask and each attention function gets these.
     """
+    by_lengths = {tuple(mask.shape[-2:]): mask for mask in dense}
     changed = []
     for module in tree.modules():
         function = vars(module).get("eager_attention_forward")
         if callable(function):
             changed.append((module, function))
-            module.eager_attention_forward = _with_mask(function, dense)
+            module.eager_attention_forward = _with_mask(function, by_lengths)
     try:
         yield
     finally:
@@ -131,12 +133,32 @@ def masks_given_by_hand(tree: Tree, dense: Any) -> Iterator[None]:
             module.eager_attention_forward = function
 
 
-def _with_mask(function: Any, dense: Any) -> Any:
+def _with_mask(function: Any, by_lengths: dict[Any, Any]) -> Any:
     def attention(
         module: Any, query: Any, key: Any, value: Any, attention_mask: Any, *args: Any, **kwargs: Any
     ) -> Any:
-        if (query.shape[-2], key.shape[-2]) == tuple(dense.shape[-2:]):
-            attention_mask = dense.to(query.dtype)
+        dense = by_lengths.get((query.shape[-2], key.shape[-2]))
+        if dense is not None:
+            attention_mask = dense.to(query)
         return function(module, query, key, value, attention_mask, *args, **kwargs)
 
     return attention
+
+
+@contextlib.contextmanager
+def gradients(device: str) -> Iterator[None]:
+    """Compute gradients, through flex attention on a CPU too.
+
+    torch refuses that on a CPU, though the unfused path can do it: its check is lifted meanwhile.
+    """
+    import torch.nn.attention.flex_attention as flex
+
+    check = getattr(flex, "_validate_device", None)
+    if device == "cpu" and check is not None:
+        flex._validate_device = lambda query, key, value: None
+    try:
+        with torch.enable_grad():
+            yield
+    finally:
+        if check is not None:
+            flex._validate_device = check

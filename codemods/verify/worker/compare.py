@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ctypes
 import hashlib
 import math
 from typing import Any, NamedTuple
@@ -10,15 +11,17 @@ TOLERANCE = 1e-4
 
 
 class Difference(NamedTuple):
-    """The largest absolute difference over the rows that count, and where it first passes the tolerance.
+    """How far an output is from the expected one, over the rows that count.
 
     Attributes:
-        largest: infinity where either side is not a number.
-        where: the first place that differs, in words; None where nothing does.
+        largest: the largest absolute difference; infinity where a side is not a number.
+        first: (batch, place) of the first place beyond the tolerance; None where there is none.
+        what: what is the matter there, in words.
     """
 
     largest: float
-    where: str | None = None
+    first: tuple[int, int] | None = None
+    what: str = ""
 
     @property
     def ok(self) -> bool:
@@ -26,21 +29,24 @@ class Difference(NamedTuple):
         return self.largest <= TOLERANCE
 
 
-def difference(got: Any, expected: Any, rows: Any) -> Difference:
-    """Compare two outputs (batch, tokens, ...) on ``rows``, bool (batch, tokens)."""
+def difference(got: Any, expected: Any, rows: Any = None) -> Difference:
+    """Compare two outputs (batch, places, ...) on ``rows``, bool (batch, places), or on all."""
     if got.shape != expected.shape:
-        return Difference(float("inf"), f"has shape {tuple(got.shape)} instead of {tuple(expected.shape)}")
+        shapes = f"has shape {tuple(got.shape)} instead of {tuple(expected.shape)}"
+        return Difference(float("inf"), (0, 0), shapes)
     gap = (got.float() - expected.float()).abs().nan_to_num(nan=float("inf"))
     gap = gap.flatten(start_dim=2).amax(-1) if gap.dim() > 2 else gap
-    gap = gap.masked_fill(~rows, 0.0)
+    if rows is not None:
+        gap = gap.masked_fill(~rows.to(gap.device), 0.0)
     largest = float(gap.max())
     if largest <= TOLERANCE:
         return Difference(largest)
-    batch, token = (gap > TOLERANCE).nonzero()[0].tolist()
-    what = "differs" if math.isfinite(largest) else "is not a number"
-    return Difference(largest, f"{what} from token {token} of batch row {batch} on")
+    batch, place = (gap > TOLERANCE).nonzero()[0].tolist()
+    return Difference(largest, (batch, place), "differs" if math.isfinite(largest) else "is not a number")
 
 
 def digest(output: Any) -> str:
     """Return a short hash of every bit of a tensor."""
-    return hashlib.sha256(output.detach().cpu().contiguous().numpy().tobytes()).hexdigest()[:16]
+    kept = output.detach().cpu().contiguous()
+    data = ctypes.string_at(kept.data_ptr(), kept.numel() * kept.element_size())
+    return hashlib.sha256(data).hexdigest()[:16]

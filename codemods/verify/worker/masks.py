@@ -71,8 +71,8 @@ def attended(function: MaskFunction, batch: int, queries: int, keys: int) -> Any
     return function(b, 0, q, k).expand(batch, queries, keys).clone()
 
 
-def block_mask(function: MaskFunction, batch: int, queries: int, keys: int, device: str) -> Any:
-    """Build the ``BlockMask`` of a mask function."""
+def block_mask(function: MaskFunction, batch: int | None, queries: int, keys: int, device: str) -> Any:
+    """Build the ``BlockMask`` of a mask function; without a batch it is one for all rows."""
     from torch.nn.attention.flex_attention import create_block_mask
 
     return create_block_mask(function, B=batch, H=None, Q_LEN=queries, KV_LEN=keys, device=device)
@@ -120,10 +120,42 @@ def _dense_4d(batch: int, tokens: int, device: str) -> Mask:
     return Mask(additive(seen), None, seen.any(-1))
 
 
-def _block(function: MaskFunction) -> MaskBuilder:
+def block(function: MaskFunction, keys: int | None = None) -> MaskBuilder:
+    """Return a builder of a mask function's mask, over ``keys`` keys (default: as many as tokens)."""
+
     def build(batch: int, tokens: int, device: str) -> Mask:
-        seen = attended(function, batch, tokens, tokens)
-        return Mask(additive(seen), block_mask(function, batch, tokens, tokens, device), seen.any(-1))
+        seen = attended(function, batch, tokens, keys or tokens)
+        made = block_mask(function, batch, tokens, keys or tokens, device)
+        return Mask(additive(seen), made, seen.any(-1))
+
+    return build
+
+
+def packed_2d(batch: int, tokens: int, device: str) -> Mask:
+    """Return a 2-D mask that numbers documents from 1, and in ``block``'s place the equal dense one.
+
+    Trees that understand it attend within documents; others read everything above 0 as a token.
+    """
+    b, t = torch.arange(batch)[:, None], torch.arange(tokens)[None, :]
+    numbers = document_of(b, t) + 1
+    seen = attended(document, batch, tokens, tokens)
+    return Mask(additive(seen), numbers.expand(batch, tokens).clone(), seen.any(-1))
+
+
+def later(function: MaskFunction, first: int) -> MaskFunction:
+    """Return a mask function for queries that start at token ``first``, behind a filled cache."""
+    return lambda batch, head, query, key: function(batch, head, query + first, key)
+
+
+def shared(function: MaskFunction) -> MaskBuilder:
+    """Return a builder of masks that are one for all rows of the batch."""
+
+    def build(batch: int, tokens: int, device: str) -> Mask:
+        seen = attended(function, 1, tokens, tokens)
+        rows = seen.any(-1).expand(batch, tokens)
+        return Mask(
+            additive(seen).expand(batch, -1, -1, -1), block_mask(function, None, tokens, tokens, device), rows
+        )
 
     return build
 
@@ -134,7 +166,7 @@ MASKS: dict[str, MaskBuilder] = {
     "left_padding": _left_padding,
     "right_padding": _right_padding,
     "dense_4d": _dense_4d,
-    "block_causal": _block(causal),
-    "block_document": _block(document),
-    "block_sliding": _block(sliding),
+    "block_causal": block(causal),
+    "block_document": block(document),
+    "block_sliding": block(sliding),
 }

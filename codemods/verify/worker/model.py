@@ -6,13 +6,11 @@ import time
 from collections.abc import Iterator
 from typing import Any
 
-from . import forward
 from .attention import FLEX, Models
-from .masks import MASKS
+from .experiments import NotRunnable
+from .judge import judge
 from .tiny import CannotBuild, one_line
 from .tree import Candidate, Tree
-
-RUNNERS = dict.fromkeys(MASKS, forward.run)
 
 
 def results(tree: Tree, candidate: Candidate, cases: list[str], device: str) -> Iterator[dict[str, Any]]:
@@ -34,8 +32,8 @@ def results(tree: Tree, candidate: Candidate, cases: list[str], device: str) -> 
     for case in cases:
         result = _named(candidate, case)
         try:
-            result.update(RUNNERS[case](tree, models, case))
-        except forward.NotRunnable as error:
+            result.update(judge(tree, models, case))
+        except NotRunnable as error:
             result.update(verdict="not-runnable", reason=str(error))
         result["seconds"] = round(time.perf_counter() - started, 4)
         started = time.perf_counter()

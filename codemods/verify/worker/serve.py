@@ -28,10 +28,11 @@ def serve(request: dict[str, Any], answers: int) -> None:
     except Unusable as error:
         channel.send("unusable", reason=str(error))
         return
-    device = _quiet_and_ready(tree)
+    device = _device()
     channel.send("environment", **_environment(tree, device))
     chosen, unmatched = _chosen(tree, request)
     channel.send("plan", models=[list(candidate) for candidate in chosen], unmatched=unmatched)
+    _make_ready(tree, device)
     if hasattr(os, "fork") and device == "cpu":
         _run_forked(tree, chosen, request, device, channel)
     else:
@@ -53,20 +54,23 @@ def _one_thread() -> None:
     torch.set_num_interop_threads(1)
 
 
-def _quiet_and_ready(tree: Tree) -> str:
-    """Silence the tree's log, choose the device, and warm up what every child needs."""
+def _device() -> str:
+    import torch
+
+    return "cuda" if torch.cuda.is_available() else "cpu"
+
+
+def _make_ready(tree: Tree, device: str) -> None:
+    """Silence the tree's log, and import what every child needs before the first is forked."""
     import warnings
 
-    from . import attention, model  # noqa: F401  (imported here so that children have them)
+    import torch.nn.attention.flex_attention  # noqa: F401
+
+    from . import attention, model  # noqa: F401
 
     warnings.simplefilter("ignore")
     tree.module("utils.logging").set_verbosity_error()
-    import torch
-    import torch.nn.attention.flex_attention
-
-    device = "cuda" if torch.cuda.is_available() else "cpu"
     attention.run_as_users_do(device)
-    return device
 
 
 def _environment(tree: Tree, device: str) -> dict[str, Any]:

@@ -57,6 +57,7 @@ _SIZES = [
 # Where the default is ``None`` and the class derives something else (or nothing) from it.
 _NONE_IS_A_SIZE = re.compile(r"(.*_)?(num_key_value_heads|num_kv_heads|sliding_window|attention_chunk_size)")
 _TOKEN = re.compile(r".*_token_(id|index|idx)|.*_(id|index|idx)_token|.*_start_id|.*_end_id")
+_DROPOUT = re.compile(r"drop")
 _LAYER_KINDS = re.compile(r"layer_types|layers_block_type|block_types?|layer_block_types?|_layer_types")
 _SPECIAL_TOKENS = {"pad_token_id": 0, "bos_token_id": 1, "eos_token_id": 2, "decoder_start_token_id": 1}
 
@@ -110,6 +111,8 @@ def _small(name: str, value: Any, tokens: Any) -> Any:
         return _SPECIAL_TOKENS[name]
     if isinstance(value, bool):
         return None
+    if isinstance(value, float) and _DROPOUT.search(name):
+        return 0.0  # what is random in training cannot be compared
     if _TOKEN.fullmatch(name) and isinstance(value, int):
         return next(tokens) if value >= VOCABULARY else None
     if not isinstance(value, int) and not (value is None and _NONE_IS_A_SIZE.fullmatch(name)):

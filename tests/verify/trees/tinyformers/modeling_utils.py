@@ -34,18 +34,21 @@ class Attention(nn.Module):
         self.qkv = nn.Linear(config.hidden_size, 3 * config.hidden_size)
         self.out = nn.Linear(config.hidden_size, config.hidden_size)
 
-    def forward(self, hidden, attention_mask):
+    def forward(self, hidden, attention_mask, cached=None):
+        """Return the layer's output, and keys and values for the next call."""
         batch, tokens, size = hidden.shape
         query, key, value = (
             part.view(batch, tokens, self.heads, -1).transpose(1, 2) for part in self.qkv(hidden).chunk(3, -1)
         )
+        if cached is not None:
+            key, value = torch.cat([cached[0], key], 2), torch.cat([cached[1], value], 2)
         interface = eager_attention_forward
         if self.config._attn_implementation == "sdpa":
             interface = sdpa_attention_forward
         elif self.config._attn_implementation == "flex_attention":
             interface = flex_attention_forward
         mixed = interface(self, query, key, value, attention_mask)
-        return self.out(mixed.transpose(1, 2).reshape(batch, tokens, size))
+        return self.out(mixed.transpose(1, 2).reshape(batch, tokens, size)), (key, value)
 
 
 class PreTrainedModel(nn.Module):
@@ -58,6 +61,7 @@ class PreTrainedModel(nn.Module):
     def __init__(self, config):
         super().__init__()
         self.config = config
+        self.generation_config = SimpleNamespace()
         self.embed = nn.Embedding(config.vocab_size, config.hidden_size)
         self.layers = nn.ModuleList(Attention(config) for _ in range(config.num_hidden_layers))
         self.head = nn.Linear(config.hidden_size, config.vocab_size)
@@ -67,20 +71,44 @@ class PreTrainedModel(nn.Module):
         config._attn_implementation = attn_implementation
         return cls(config)
 
-    def forward(self, input_ids, attention_mask=None, use_cache=False):
+    def forward(self, input_ids, attention_mask=None, past_key_values=None, labels=None, use_cache=False):
         hidden = self.embed(input_ids)
-        mask = self._update_causal_mask(attention_mask, hidden)
-        for layer in self.layers:
-            hidden = hidden + layer(nn.functional.layer_norm(hidden, hidden.shape[-1:]), mask)
-        return SimpleNamespace(logits=self.head(hidden))
+        first = past_key_values[0][0].shape[2] if past_key_values else 0
+        mask = self._update_causal_mask(attention_mask, hidden, first)
+        cache = []
+        for number, layer in enumerate(self.layers):
+            normal = nn.functional.layer_norm(hidden, hidden.shape[-1:])
+            change, kept = layer(normal, mask, past_key_values[number] if past_key_values else None)
+            hidden = hidden + change
+            cache.append(kept)
+        logits = self.head(nn.functional.dropout(hidden, 0.0))
+        loss = None
+        if labels is not None:
+            loss = nn.functional.cross_entropy(logits[:, :-1].flatten(0, 1), labels[:, 1:].flatten())
+        return SimpleNamespace(logits=logits, loss=loss, past_key_values=cache if use_cache else None)
+
+    def can_generate(self):
+        return True
+
+    def generate(self, input_ids, attention_mask, max_new_tokens, cache_implementation=None, **settings):
+        if cache_implementation is not None:
+            raise ValueError(f"no such cache: {cache_implementation}")
+        cache, ids, logits = None, input_ids, []
+        for _ in range(max_new_tokens):
+            output = self(ids, attention_mask, past_key_values=cache, use_cache=True)
+            cache = output.past_key_values
+            logits.append(output.logits[:, -1])
+            ids = logits[-1].argmax(-1, keepdim=True)
+            attention_mask = torch.cat([attention_mask, torch.ones_like(ids)], 1)
+        return SimpleNamespace(logits=tuple(logits))
 
 
-def dense_causal_mask(attention_mask, hidden):
-    """Return the additive causal mask (batch, 1, tokens, tokens); one of four dimensions is ready."""
+def dense_causal_mask(attention_mask, hidden, first):
+    """Return the additive causal mask (batch, 1, tokens, keys); one of four dimensions is ready."""
     if attention_mask is not None and attention_mask.dim() == 4:
         return attention_mask
     batch, tokens, _ = hidden.shape
-    seen = torch.ones(batch, 1, tokens, tokens, dtype=torch.bool).tril()
+    seen = torch.ones(batch, 1, tokens, first + tokens, dtype=torch.bool).tril(first)
     if attention_mask is not None:
         seen = seen & attention_mask[:, None, None, :].bool()
     return torch.zeros(seen.shape).masked_fill(~seen, torch.finfo(torch.float32).min)

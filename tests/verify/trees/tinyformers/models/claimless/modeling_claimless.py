@@ -7,5 +7,5 @@ class ClaimlessForCausalLM(PreTrainedModel):
 
     config_class = ClaimlessConfig
 
-    def _update_causal_mask(self, attention_mask, hidden):
-        return dense_causal_mask(attention_mask, hidden)
+    def _update_causal_mask(self, attention_mask, hidden, first):
+        return dense_causal_mask(attention_mask, hidden, first)

@@ -8,5 +8,5 @@ class CrashingForCausalLM(PreTrainedModel):
     config_class = CrashingConfig
     _supports_flex_attn = True
 
-    def _update_causal_mask(self, attention_mask, hidden):
-        return dense_causal_mask(attention_mask, hidden)
+    def _update_causal_mask(self, attention_mask, hidden, first):
+        return dense_causal_mask(attention_mask, hidden, first)

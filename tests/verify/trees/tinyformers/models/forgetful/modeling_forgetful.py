@@ -10,9 +10,9 @@ class ForgetfulForCausalLM(PreTrainedModel):
     config_class = ForgetfulConfig
     _supports_flex_attn = True
 
-    def _update_causal_mask(self, attention_mask, hidden):
+    def _update_causal_mask(self, attention_mask, hidden, first):
         if isinstance(attention_mask, BlockMask):
             return attention_mask
         if attention_mask is not None and attention_mask.dim() == 4:
             attention_mask = None
-        return dense_causal_mask(attention_mask, hidden)
+        return dense_causal_mask(attention_mask, hidden, first)

@@ -10,7 +10,7 @@ class PlainForCausalLM(PreTrainedModel):
     config_class = PlainConfig
     _supports_flex_attn = True
 
-    def _update_causal_mask(self, attention_mask, hidden):
+    def _update_causal_mask(self, attention_mask, hidden, first):
         if isinstance(attention_mask, BlockMask):
             return attention_mask
-        return dense_causal_mask(attention_mask, hidden)
+        return dense_causal_mask(attention_mask, hidden, first)

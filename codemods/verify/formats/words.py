@@ -1,0 +1,99 @@
+"""What every face of a report says the same way."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+
+from codemods.verify.cases import GROUPS
+from codemods.verify.compare import Comparison, Pair
+from codemods.verify.results import Cell, Report
+
+SHORT = {"not-runnable": "n/a"}
+
+
+@dataclass(frozen=True)
+class Remark:
+    """Words that are true of one or more cells of a class."""
+
+    class_name: str
+    cases: list[str]
+    words: str
+    reproduce: str | None
+
+
+def pairs_of(result: Report | Comparison) -> list[Pair]:
+    """Return a result's cells as pairs; a report's have no before."""
+    return result.pairs if isinstance(result, Comparison) else [Pair(None, cell) for cell in result.cells]
+
+
+def report_of(result: Report | Comparison) -> Report:
+    """Return the report of the tree that is judged."""
+    return result.after if isinstance(result, Comparison) else result
+
+
+def grouped(pairs: Iterable[Pair]) -> Iterator[tuple[str, list[str], dict[str, dict[str, Pair]]]]:
+    """Yield group of cases, its cases that there are, and rows: class -> case -> pair."""
+    pairs = list(pairs)
+    for group, meanings in GROUPS.items():
+        inside = [pair for pair in pairs if pair.cell.case in meanings]
+        rows: dict[str, dict[str, Pair]] = {}
+        for pair in inside:
+            rows.setdefault(pair.cell.class_name, {})[pair.cell.case] = pair
+        present = {pair.cell.case for pair in inside}
+        if inside:
+            yield group, [case for case in meanings if case in present], rows
+
+
+def verdict(cell: Cell | None) -> str:
+    """Return a cell's verdict as tables show it: short, a difference with its size."""
+    if cell is None:
+        return "-"
+    text = SHORT.get(cell.verdict, cell.verdict)
+    if cell.verdict == "wrong" and cell.max_abs_diff is not None:
+        return f"{text} {cell.max_abs_diff:.2g}"
+    return text
+
+
+def remarks(report: Report) -> list[Remark]:
+    """Return what lies behind the cells: equal words once, with the cases they are of."""
+    said: dict[tuple[str, str], list[Cell]] = {}
+    for cell in report.cells:
+        words = explanation(cell)
+        if words:
+            said.setdefault((cell.class_name, words), []).append(cell)
+    return [
+        Remark(name, [cell.case for cell in cells], words, report.reproduce(cells[0]))
+        for (name, words), cells in said.items()
+    ]
+
+
+def explanation(cell: Cell) -> str:
+    """Say in one line what a verdict alone does not."""
+    crash = f"crash at {cell.site or 'unknown site'}: {cell.exception}" if cell.verdict == "crash" else None
+    wrong = "wrong" if cell.verdict == "wrong" else None
+    return "; ".join(part for part in (crash, wrong, cell.reason) if part)
+
+
+def losses(result: Report | Comparison) -> list[tuple[Cell, str]]:
+    """Return what was right before and is not any more, cell by cell."""
+    return [(pair.cell, what) for pair in pairs_of(result) for what in pair.lost]
+
+
+def counts(report: Report) -> str:
+    """Count a report's cells in one line."""
+    summary = report.summary()
+    verdicts = ", ".join(f"{summary[v]} {v}" for v in ("ok", "crash", "wrong", "not-runnable") if summary[v])
+    classes, cells = _number(summary["classes"], "class", "classes"), _number(
+        len(report.cells), "cell", "cells"
+    )
+    return f"{classes}, {cells}: {verdicts or 'none'}"
+
+
+def _number(number: int, one: str, several: str) -> str:
+    return f"{number} {one if number == 1 else several}"
+
+
+def changes(comparison: Comparison) -> str:
+    """Count a comparison's changes in one line."""
+    return ", ".join(f"{number} {change}" for change, number in comparison.changes().items())

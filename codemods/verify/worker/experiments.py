@@ -1,0 +1,240 @@
+"""The cases: what is done with a model, and with which masks.
+
+An experiment is run twice, under flex attention and under eager attention; only the attention
+implementation and the form of the masks differ. ``run`` returns a tensor (batch, places, ...),
+where a place is a token, a generated token, or a parameter.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+import torch
+
+from .attention import gradients, inputs
+from .masks import MASKS, Mask, block, causal, document, later, packed_2d, shared
+
+BATCH = 2
+TOKENS = 64
+CACHED = 40
+NEW_TOKENS = 6
+
+
+class NotRunnable(Exception):
+    """The case has no meaning for this model, or no reference; the message says why."""
+
+
+def _token(model: Any, batch: int, place: int) -> str:
+    return f"from token {place} of batch row {batch} on"
+
+
+def _new_token(model: Any, batch: int, place: int) -> str:
+    return f"from generated token {place} of batch row {batch} on"
+
+
+def _parameter(model: Any, batch: int, place: int) -> str:
+    """Name the parameter that a place in the row of all gradients belongs to."""
+    end = 0
+    for name, parameter in model.named_parameters():
+        end += parameter.numel()
+        if place < end:
+            return f"in the gradient of {name}"
+    return "in a gradient"
+
+
+class Experiment(NamedTuple):
+    """One case.
+
+    Attributes:
+        masks: one per forward pass that takes one.
+        run: (model, the masks in some form) -> output (batch, places, ...).
+        rows: bool (batch, places): which places of the output are compared; None for all.
+        place: (model, batch, place) -> words for one place of the output.
+        padding_is_documents: whether a tree may read the 2-D mask as plain padding instead.
+    """
+
+    masks: list[Mask]
+    run: Callable[[Any, list[Any]], Any]
+    rows: Any = None
+    place: Callable[[Any, int, int], str] = _token
+    padding_is_documents: bool = False
+
+
+# (configuration, device) -> experiment
+Builder = Callable[[Any, str], Experiment]
+
+
+def _forward(make_mask: Callable[[int, int, str], Mask], tokens: int = TOKENS) -> Builder:
+    def build(config: Any, device: str) -> Experiment:
+        mask = make_mask(BATCH, tokens, device)
+
+        def run(model: Any, masks: list[Any]) -> Any:
+            with torch.no_grad():
+                return main_output(model(**_arguments(model, tokens, masks[0]), use_cache=False))
+
+        return Experiment([mask], run, mask.rows)
+
+    return build
+
+
+def _packed(config: Any, device: str) -> Experiment:
+    return _forward(packed_2d)(config, device)._replace(padding_is_documents=True)
+
+
+def _backward(make_mask: Callable[[int, int, str], Mask]) -> Builder:
+    def build(config: Any, device: str) -> Experiment:
+        mask = make_mask(BATCH, TOKENS, device)
+
+        def run(model: Any, masks: list[Any]) -> Any:
+            model.zero_grad(set_to_none=True)
+            with gradients(device):
+                output = main_output(model(**_arguments(model, TOKENS, masks[0]), use_cache=False))
+                _weighted_sum(output, mask.rows.to(output.device)).backward()
+            return _gradients(model)
+
+        return Experiment([mask], run, place=_parameter)
+
+    return build
+
+
+def _loss(config: Any, device: str) -> Experiment:
+    mask = MASKS["block_document"](BATCH, TOKENS, device)
+
+    def run(model: Any, masks: list[Any]) -> Any:
+        arguments = _arguments(model, TOKENS, masks[0])
+        arguments["labels"] = arguments["input_ids"]
+        if hasattr(model.config, "output_router_logits"):
+            arguments["output_router_logits"] = True
+        torch.manual_seed(0)
+        model.train()
+        try:
+            with gradients(device), _without_dropout(model):
+                return model(**arguments, use_cache=False).loss.detach().reshape(1, 1)
+        finally:
+            model.eval()
+
+    return Experiment([mask], run, place=lambda model, batch, place: "in the loss")
+
+
+def _offset(first: Mask, second: Mask) -> Experiment:
+    """Fill a cache with one forward pass, then compare a second one of several tokens."""
+
+    def run(model: Any, masks: list[Any]) -> Any:
+        ids = inputs(model.config, BATCH, TOKENS)["input_ids"].to(_device(model))
+        with torch.no_grad():
+            filled = model(input_ids=ids[:, :CACHED], **_mask(model, masks[0]), use_cache=True)
+            cache = getattr(filled, "past_key_values", None)
+            if cache is None:
+                raise NotRunnable("the model returns no cache")
+            again = model(
+                input_ids=ids[:, CACHED:], **_mask(model, masks[1]), past_key_values=cache, use_cache=True
+            )
+        return main_output(again)
+
+    return Experiment([first, second], run, second.rows)
+
+
+def _offset_padded(config: Any, device: str) -> Experiment:
+    rows = MASKS["left_padding"](BATCH, TOKENS, device).rows
+    first = Mask(rows[:, :CACHED].long(), None, rows[:, :CACHED])
+    return _offset(first, Mask(rows.long(), None, rows[:, CACHED:]))
+
+
+def _offset_block(config: Any, device: str) -> Experiment:
+    first = block(document)(BATCH, CACHED, device)
+    return _offset(first, block(later(document, CACHED), TOKENS)(BATCH, TOKENS - CACHED, device))
+
+
+def _generate(padded: bool, **settings: Any) -> Builder:
+    def build(config: Any, device: str) -> Experiment:
+        mask = MASKS["left_padding" if padded else "ones"](BATCH, TOKENS - CACHED, device)
+
+        def run(model: Any, masks: list[Any]) -> Any:
+            if not (hasattr(model, "generate") and getattr(model, "can_generate", bool)()):
+                raise NotRunnable("the model does not generate")
+            model.generation_config.eos_token_id = None
+            model.generation_config.pad_token_id = 0
+            with torch.no_grad():
+                made = model.generate(
+                    **_arguments(model, TOKENS - CACHED, masks[0]),
+                    max_new_tokens=NEW_TOKENS,
+                    do_sample=False,
+                    use_cache=True,
+                    return_dict_in_generate=True,
+                    output_logits=True,
+                    **settings,
+                )
+            return torch.stack(made.logits, dim=1)
+
+        return Experiment([mask], run, place=_new_token)
+
+    return build
+
+
+def main_output(output: Any) -> Any:
+    """Return the tensor of a model's output that everything else follows from."""
+    found = getattr(output, "logits", None)
+    return output[0] if found is None else found
+
+
+def _arguments(model: Any, tokens: int, mask: Any) -> dict[str, Any]:
+    given = {name: value.to(_device(model)) for name, value in inputs(model.config, BATCH, tokens).items()}
+    return {**given, **_mask(model, mask)}
+
+
+def _mask(model: Any, mask: Any) -> dict[str, Any]:
+    return {} if mask is None else {"attention_mask": mask.to(_device(model))}
+
+
+def _device(model: Any) -> Any:
+    return next(model.parameters()).device
+
+
+def _weighted_sum(output: Any, rows: Any) -> Any:
+    """Return a sum in which each number of the compared rows has its own weight."""
+    generator = torch.Generator().manual_seed(0)
+    weights = torch.randn(output.shape, generator=generator).to(output.device) / output[0, 0].numel() ** 0.5
+    return (output * weights)[rows].sum()
+
+
+def _gradients(model: Any) -> Any:
+    """Return all gradients as one row (1, parameters); a parameter that has none counts as zeros."""
+    parts = [
+        torch.zeros(parameter.numel()) if parameter.grad is None else parameter.grad.detach().cpu().flatten()
+        for parameter in model.parameters()
+    ]
+    model.zero_grad(set_to_none=True)
+    return torch.cat(parts)[None]
+
+
+class _without_dropout:  # noqa: N801
+    """Set the dropouts that are built into a model, rather than configured, to zero."""
+
+    def __init__(self, model: Any):
+        self._kept = [(m, m.p) for m in model.modules() if isinstance(m, torch.nn.Dropout)]
+
+    def __enter__(self) -> None:
+        for module, _ in self._kept:
+            module.p = 0.0
+
+    def __exit__(self, *error: Any) -> None:
+        for module, probability in self._kept:
+            module.p = probability
+
+
+EXPERIMENTS: dict[str, Builder] = {
+    **{name: _forward(make_mask) for name, make_mask in MASKS.items()},
+    "block_shared": _forward(shared(causal)),
+    "block_uneven": _forward(block(document), tokens=150),
+    "packed_2d": _packed,
+    "offset": _offset_padded,
+    "block_offset": _offset_block,
+    "generate_dynamic": _generate(padded=False),
+    "generate_dynamic_padded": _generate(padded=True),
+    "generate_static": _generate(padded=False, cache_implementation="static"),
+    "generate_static_padded": _generate(padded=True, cache_implementation="static"),
+    "backward_none": _backward(MASKS["none"]),
+    "backward_document": _backward(MASKS["block_document"]),
+    "loss": _loss,
+}

@@ -1,0 +1,139 @@
+"""One experiment on one model: flex attention against its reference, and the verdict."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from typing import Any
+
+import torch
+
+from .attention import EAGER, FLEX, SDPA, Models, masks_given_by_hand
+from .compare import TOLERANCE, Difference, difference, digest
+from .experiments import EXPERIMENTS, Experiment, NotRunnable
+from .masks import Mask, without_oldest_key
+from .tiny import CannotBuild, one_line
+from .tree import Tree
+
+BY_HAND = "reference: eager attention given the dense mask directly, as the model {why}"
+
+
+def judge(tree: Tree, models: Models, case: str) -> dict[str, Any]:
+    """Run a case; return the result's fields other than what names it.
+
+    Raises:
+        NotRunnable: if there is no reference for it.
+    """
+    experiment = EXPERIMENTS[case](models.config, models.device)
+    expected, reason = _reference(tree, models, experiment)
+    if not _is_dense(experiment):
+        _must_discriminate_at_all(tree, models)
+    digests = {EAGER: digest(expected)}
+    if all(mask.block is None for mask in experiment.masks):
+        digests[SDPA] = _sdpa_digest(models, experiment)
+    try:
+        got = _run(models, FLEX, experiment, lambda mask: mask.tensor if mask.block is None else mask.block)
+    except Exception as error:
+        return {
+            "verdict": "crash",
+            "exception": one_line(error),
+            "site": tree.site(error),
+            "reason": reason,
+            "digests": digests,
+        }
+    digests[FLEX] = digest(got)
+    found = difference(got, expected, experiment.rows)
+    if not found.ok and experiment.padding_is_documents:
+        _raise_if_read_as_padding(models, experiment, got)
+    return {
+        "verdict": "ok" if found.ok else "wrong",
+        "max_abs_diff": found.largest if math.isfinite(found.largest) else None,
+        "reason": "; ".join(part for part in (_where(models, experiment, found), reason) if part) or None,
+        "digests": digests,
+    }
+
+
+def _where(models: Models, experiment: Experiment, found: Difference) -> str | None:
+    if found.first is None:
+        return None
+    return f"{found.what} {experiment.place(models.get(EAGER), *found.first)}"
+
+
+def _run(models: Models, implementation: str, experiment: Experiment, form: Callable[[Mask], Any]) -> Any:
+    return experiment.run(models.get(implementation), [form(mask) for mask in experiment.masks])
+
+
+def _is_dense(experiment: Experiment) -> bool:
+    tensors = [mask.tensor for mask in experiment.masks]
+    return all(tensor is not None and tensor.dim() == 4 for tensor in tensors)
+
+
+def _reference(tree: Tree, models: Models, experiment: Experiment) -> tuple[Any, str | None]:
+    """Return eager attention's output, and how it was got where not in the plain way."""
+    can_be_given_by_hand = any(mask.block is not None for mask in experiment.masks)
+    try:
+        expected = _run(models, EAGER, experiment, lambda mask: mask.tensor)
+    except NotRunnable:
+        raise
+    except Exception as error:
+        if not can_be_given_by_hand:
+            raise NotRunnable(f"eager attention cannot run it: {one_line(error)}") from error
+        return _by_hand(tree, models, experiment, f"cannot take a dense mask ({one_line(error)})")
+    if _is_dense(experiment):
+        wrong = _run(models, EAGER, experiment, lambda mask: without_oldest_key(mask.tensor))
+        if torch.equal(wrong, expected):
+            if not can_be_given_by_hand:
+                raise NotRunnable("eager attention ignores a dense mask in this model")
+            return _by_hand(tree, models, experiment, "ignores a dense mask")
+        _must_discriminate(wrong, expected, experiment)
+    return expected, None
+
+
+def _by_hand(tree: Tree, models: Models, experiment: Experiment, why: str) -> tuple[Any, str]:
+    dense = [mask.tensor for mask in experiment.masks]
+    try:
+        with masks_given_by_hand(tree, dense):
+            expected = _run(models, EAGER, experiment, lambda mask: None)
+        with masks_given_by_hand(tree, [without_oldest_key(mask) for mask in dense]):
+            wrong = _run(models, EAGER, experiment, lambda mask: None)
+    except Exception as error:
+        raise NotRunnable(f"eager attention cannot run it: {one_line(error)}") from error
+    if torch.equal(wrong, expected):
+        raise NotRunnable(f"no reference: the model {why}, and its attention function cannot be given one")
+    _must_discriminate(wrong, expected, experiment)
+    return expected, BY_HAND.format(why=why)
+
+
+def _must_discriminate(wrong: Any, expected: Any, experiment: Experiment) -> None:
+    """Check that a mask that is wrong by one key would be seen."""
+    if difference(wrong, expected, experiment.rows).largest <= 10 * TOLERANCE:
+        raise NotRunnable("a mask that is wrong by one key would not be seen with these weights")
+
+
+def _must_discriminate_at_all(tree: Tree, models: Models) -> None:
+    """Check, once per model, what cases without a dense mask cannot check themselves."""
+    if models.discriminates is None:
+        experiment = EXPERIMENTS["block_causal"](models.config, models.device)
+        try:
+            _reference(tree, models, experiment)
+            models.discriminates = ""
+        except NotRunnable as error:
+            models.discriminates = str(error)
+    if models.discriminates:
+        raise NotRunnable(f"attention cannot be checked in this model: {models.discriminates}")
+
+
+def _raise_if_read_as_padding(models: Models, experiment: Experiment, got: Any) -> None:
+    plain = _run(models, EAGER, experiment, lambda mask: mask.block)
+    if difference(got, plain, experiment.rows).ok:
+        raise NotRunnable("this tree reads document numbers in a 2-D mask as plain tokens")
+
+
+def _sdpa_digest(models: Models, experiment: Experiment) -> str:
+    """Record sdpa's output, so that two trees can be compared; a refusal is recorded as well."""
+    try:
+        return digest(_run(models, SDPA, experiment, lambda mask: mask.tensor))
+    except CannotBuild:
+        return "not supported"
+    except Exception as error:
+        return f"raises {type(error).__name__}"
