@@ -10,11 +10,11 @@ from codemods.source.position import split_lines
 
 
 def edits_between(old: str, new: str) -> list[Edit]:
-    """Return edits of whole lines that turn ``old`` into ``new``."""
+    """Return edits of whole lines that turn ``old`` into ``new``, each as far up as it can be."""
     before, after = split_lines(old), split_lines(new)
     starts = [0, *accumulate(map(len, before))]
-    head = _common(before, after)
-    tail = _common(before[head:][::-1], after[head:][::-1])
+    tail = _common(before[::-1], after[::-1])
+    head = _common(before[: len(before) - tail], after[: len(after) - tail])
     changed = SequenceMatcher(
         None, before[head : len(before) - tail], after[head : len(after) - tail], autojunk=False
     )

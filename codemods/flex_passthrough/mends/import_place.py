@@ -77,7 +77,8 @@ def _add_section(
     if near:
         end = source.after(near[-1].end_lineno or near[-1].lineno)
         return text[:end] + newline + code + text[end:]
-    return code + newline + text
+    start = source.offset(first_line(source.tree.body[0]), 0) if source.tree.body else len(text)
+    return text[:start] + code + newline + text[start:]
 
 
 def _section(source: Text, statements: Sequence[Import], module: str) -> list[Import]:

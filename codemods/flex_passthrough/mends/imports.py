@@ -10,11 +10,13 @@ from codemods.flex_passthrough.mends.cannot import CannotMend
 from codemods.flex_passthrough.mends.hunks import edits_between
 from codemods.flex_passthrough.mends.import_place import add_import, import_statement
 from codemods.flex_passthrough.mends.names import Import, dotted, local_name
-from codemods.flex_passthrough.mends.slices import Text, read
+from codemods.flex_passthrough.mends.slices import Text, first_line, read
 from codemods.flex_passthrough.mends.width import indent_unit, indentation, line_width
 from codemods.rewrite.edit import Edit
 
 GUARD = "is_torch_flex_attn_available"
+# What the function that slides a BlockMask is called in every tree.
+WINDOW_HELPER = "slide_block_mask"
 
 
 @dataclass(frozen=True)
@@ -116,7 +118,7 @@ def _add_guarded(text: str, module: str, name: str | None, root: str, guard: str
     if called is None:
         text = add_import(text, _header(read(text)), read(text).tree.body, utils, guard, "", width)
     lines = [f"if {called or guard}():", indent_unit(read(text)) + import_statement(module, name)]
-    return _add_block(text, lines)
+    return _add_block(text, lines, usual_gap=2)
 
 
 def _guard_block(tree: ast.Module, guard: str) -> ast.If | None:
@@ -142,6 +144,7 @@ def _add_attempt(text: str, module: str, name: str) -> str:
             "except ImportError:  # this torch has no flex attention",
             f"{unit}{name} = ()",
         ],
+        usual_gap=1,
     )
 
 
@@ -181,22 +184,28 @@ def _is_dunder(statement: ast.stmt) -> bool:
     )
 
 
-def _add_block(text: str, lines: Sequence[str]) -> str:
+def _add_block(text: str, lines: Sequence[str], usual_gap: int) -> str:
     """Put a guarded import behind the last import, with the distances the file keeps there."""
     source = read(text)
     header = [statement for statement in _header(source) if not _is_dunder(statement)]
     newline = source.newline()
     block = "".join(line + newline for line in lines)
     if not header:
-        return block + newline * 2 + text
-    last = header[-1].end_lineno or header[-1].lineno
-    gap = _blank_lines_after(source, last)
-    before = gap if isinstance(header[-1], Import) else 1
-    if last == len(source.lines):
-        before = 2
-    end = source.after(last)
-    start = newline if not source.lines[last - 1].endswith(("\n", "\r")) else ""
-    return text[:end] + start + newline * max(before, 1) + block + text[end:]
+        start = source.offset(first_line(source.tree.body[0]), 0) if source.tree.body else len(text)
+        return text[:start] + block + newline * 2 + text[start:]
+    last = header[-1]
+    last_line = last.end_lineno or last.lineno
+    following = source.tree.body[source.tree.body.index(last) + 1 :][:1]
+    if not isinstance(last, Import):
+        gap = 1
+    elif not following or isinstance(following[0], (ast.ClassDef, ast.FunctionDef, ast.AsyncFunctionDef)):
+        # Two blank lines before a definition tell nothing about those after imports.
+        gap = usual_gap
+    else:
+        gap = max(_blank_lines_after(source, last_line), 1)
+    end = source.after(last_line)
+    start_newline = "" if source.lines[last_line - 1].endswith(("\n", "\r")) else newline
+    return text[:end] + start_newline + newline * gap + block + text[end:]
 
 
 def _blank_lines_after(source: Text, line: int) -> int:

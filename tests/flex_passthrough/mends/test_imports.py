@@ -499,6 +499,20 @@ def test_crlf_and_no_final_newline() -> None:
     )
 
 
+def test_before_a_definition_two_blank_lines_tell_nothing() -> None:
+    definition = "\n\nclass Model:\n    pass\n"
+    plain, library = "import torch\n", "from .utils import is_torch_flex_attn_available\n"
+    assert mend(plain + definition).startswith(plain + "\ntry:\n")
+    assert mend(library + definition) == library + "\n\n" + BLOCK + definition
+
+
+@pytest.mark.parametrize("rest", ["", "x = 1\n"])
+def test_comments_at_the_top_stay_there(rest: str) -> None:
+    text = "#!/usr/bin/env python\n# -*- coding: utf-8 -*-\n" + rest
+    assert mend(text).startswith("#!/usr/bin/env python\n# -*- coding: utf-8 -*-\ntry:\n")
+    assert mend(text, TORCH).startswith("#!/usr/bin/env python\n# -*- coding: utf-8 -*-\nimport torch\n")
+
+
 def test_refuses_a_name_that_is_taken() -> None:
     check_refused("from ..utils import x\n\n\nclass BlockMask:\n    pass\n", "see line 4")
     check_refused("BlockMask = 1\n", "BlockMask means something else")

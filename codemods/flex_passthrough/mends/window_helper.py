@@ -1,0 +1,127 @@
+"""The function that slides a BlockMask, and where a tree keeps it."""
+
+from __future__ import annotations
+
+import ast
+
+from codemods.flex_passthrough.mends.imports import BLOCK_MASK, GUARD, WINDOW_HELPER, Need, require_imports
+from codemods.flex_passthrough.mends.names import local_name
+from codemods.flex_passthrough.mends.slices import Text, first_line, read
+from codemods.flex_passthrough.mends.width import indent_unit
+from codemods.rewrite.edit import Edit
+
+CREATE_BLOCK_MASK = Need(BLOCK_MASK.module, "create_block_mask", guarded=True)
+
+_SOURCE = '''\
+def {helper}(block_mask: "BlockMask", window: int, offset: int, key_length: int) -> "BlockMask":
+    """
+    Restrict a BlockMask to a sliding window, just as a 4D mask is restricted for a
+    sliding layer: a query sees the last `window` keys at most, and only the
+    `key_length` keys from `offset` on are left.
+
+    All sliding layers of a forward pass share the result, which is kept on `block_mask`
+    and dies with it.
+
+    Args:
+        block_mask (BlockMask): The mask of a full attention layer, as made by
+            `create_block_mask`: its `mask_mod` alone tells which keys are seen.
+        window (int): How many keys a query sees at most, its own included.
+        offset (int): The first key that is left.
+        key_length (int): How many keys are left at most.
+
+    Returns:
+        BlockMask
+    """
+    offset = int(offset)
+    query_length, total_length = block_mask.shape[-2:]
+    key_length = min(key_length, total_length - offset)
+    restriction = (window, offset, key_length)
+    last_restriction, last_mask = getattr(block_mask, "_last_slide", (None, None))
+    if last_restriction == restriction:
+        return last_mask
+
+    mask_mod = block_mask.mask_mod
+
+    def sliding_mask_mod(batch_idx, head_idx, q_idx, kv_idx):
+        kv_idx = kv_idx + offset
+        return mask_mod(batch_idx, head_idx, q_idx, kv_idx) & (q_idx - kv_idx < window)
+
+    batch_size, num_heads = block_mask.kv_num_blocks.shape[:2]
+    sliding_mask = {create}(
+        mask_mod=sliding_mask_mod,
+        B=batch_size,
+        H=num_heads,
+        Q_LEN=query_length,
+        KV_LEN=key_length,
+        device=block_mask.kv_num_blocks.device,
+        BLOCK_SIZE=block_mask.BLOCK_SIZE,{compile}
+    )
+    block_mask._last_slide = (restriction, sliding_mask)
+    return sliding_mask
+'''
+
+
+def add_window_helper(text: str, *, root: str | None = None, guard: str | None = GUARD) -> list[Edit]:
+    """Add the helper and its imports to a tree's flex attention module.
+
+    Args:
+        text: the module.
+        root: how it reaches the library's top package; None takes what its imports show.
+        guard: the library's function that tells whether flex attention is there, if it has one.
+
+    Returns:
+        The edits; none if the helper is there.
+
+    Raises:
+        CannotMend: if a name that is needed means something else in the file.
+    """
+    helper = insert_window_helper(text)
+    return [*helper, *require_imports(text, [CREATE_BLOCK_MASK], root=root, guard=guard)] if helper else []
+
+
+def insert_window_helper(text: str) -> list[Edit]:
+    """Add the helper to a file that imports ``CREATE_BLOCK_MASK`` by other edits, or already.
+
+    Returns:
+        The edits; none if the helper is there.
+    """
+    tree = read(text).tree
+    if any(getattr(statement, "name", None) == WINDOW_HELPER for statement in tree.body):
+        return []
+    create = local_name(text, CREATE_BLOCK_MASK.module, CREATE_BLOCK_MASK.name) or "create_block_mask"
+    calls = [node for node in ast.walk(tree) if isinstance(node, ast.Call)]
+    compiled = any(ast.unparse(call.func) == create and _asks_to_compile(call) for call in calls)
+    compile_argument = "\n        _compile=True," if compiled else ""
+    code = _SOURCE.format(helper=WINDOW_HELPER, create=create, compile=compile_argument)
+    return [_insert(read(text), code)]
+
+
+def _asks_to_compile(call: ast.Call) -> bool:
+    return any(keyword.arg == "_compile" for keyword in call.keywords)
+
+
+def _insert(source: Text, code: str) -> Edit:
+    """Put a function behind the one that makes block masks, else before the first definition."""
+    newline, unit = source.newline(), indent_unit(source)
+    lines = [_indented(line, unit) + newline for line in code.splitlines()]
+    definitions = [
+        each
+        for each in source.tree.body
+        if isinstance(each, (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef))
+    ]
+    maker = next((each for each in definitions if each.name == "make_flex_block_causal_mask"), None)
+    if maker is not None or not definitions:
+        last = maker.end_lineno if maker and maker.end_lineno else len(source.lines)
+        end = source.after(last)
+        start = "" if not source.lines or source.lines[last - 1].endswith(("\n", "\r")) else newline
+        return Edit(end, end, start + newline * 2 + "".join(lines))
+    line = first_line(definitions[0])
+    while line > 1 and source.lines[line - 2].startswith("#"):
+        line -= 1
+    position = source.offset(line, 0)
+    return Edit(position, position, "".join(lines) + newline * 2)
+
+
+def _indented(line: str, unit: str) -> str:
+    code = line.lstrip(" ")
+    return unit * ((len(line) - len(code)) // 4) + code
