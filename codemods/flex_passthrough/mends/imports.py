@@ -15,8 +15,6 @@ from codemods.flex_passthrough.mends.width import indent_unit, indentation, line
 from codemods.rewrite.edit import Edit
 
 GUARD = "is_torch_flex_attn_available"
-# What the function that slides a BlockMask is called in every tree.
-WINDOW_HELPER = "slide_block_mask"
 
 
 @dataclass(frozen=True)

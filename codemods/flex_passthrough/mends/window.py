@@ -20,23 +20,13 @@ import libcst as cst
 from libcst import matchers as m
 
 from codemods.flex_passthrough.mends.cannot import CannotMend
-from codemods.flex_passthrough.mends.imports import BLOCK_MASK, WINDOW_HELPER, Need, library_root
 from codemods.flex_passthrough.mends.layout import Frame, lay_out
-from codemods.flex_passthrough.mends.names import local_name
 from codemods.flex_passthrough.mends.slices import Slice, read, slice_function
 from codemods.flex_passthrough.mends.width import indent_unit, indentation, line_width, quote
-from codemods.flex_passthrough.mends.window_helper import CREATE_BLOCK_MASK, insert_window_helper
+from codemods.flex_passthrough.mends.window_helper import HELPER
 from codemods.rewrite.edit import Edit
 
 _COMMENT = "# A BlockMask is not sliced: it gets the window and the offset in its mask function"
-
-
-@dataclass(frozen=True)
-class Composed:
-    """The edits that compose a window, and the names that the file must import for them."""
-
-    edits: tuple[Edit, ...] = ()
-    needs: tuple[Need, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -54,10 +44,10 @@ def compose_window(
     function_line: int,
     mask: str,
     implementation: str | None,
-    *,
-    helper_module: str | None = None,
+    block_mask: str = "BlockMask",
+    helper: str = HELPER,
     width: int | None = None,
-) -> Composed:
+) -> list[Edit]:
     """Give the decoder layer's choice of masks an arm for a BlockMask.
 
     Args:
@@ -66,36 +56,24 @@ def compose_window(
         mask: the name that holds the mask.
         implementation: the expression by which the layer asks for its attention implementation;
             None leaves that question out.
-        helper_module: the module of the library that has the helper, such as
-            ``transformers.integrations.flex_attention``. Without one, or in a file that shows no
-            library, the file gets a helper of its own.
+        block_mask: the name of the class in this file.
+        helper: the name of the function that slides a BlockMask in this file.
         width: how long a line may be; None takes what the file itself shows.
 
     Returns:
-        The edits and the names they use; none if the arm is there.
+        The edits; none if the arm is there.
 
     Raises:
         CannotMend: if the layer does not slide its mask in a way that is known.
     """
     part, function = slice_function(read(text), function_line)
-    block_mask = local_name(text, BLOCK_MASK.module, BLOCK_MASK.name) or "BlockMask"
     for choice in _choices(function):
         if any(_is_our_arm(part, arm, mask, block_mask) for arm in _arms(choice)):
-            return Composed()
+            return []
         otherwise = _arms(choice)[-1].orelse
         if isinstance(otherwise, cst.Else) and (slide := _recognize(part, otherwise, mask)):
-            arm = _insert_arm(part, choice, slide, mask, implementation, block_mask, width)
-            if helper_module is None or library_root(text) is None:
-                return Composed((arm, *insert_window_helper(text)), (BLOCK_MASK, CREATE_BLOCK_MASK))
-            helper = Need(_below_the_top(helper_module), WINDOW_HELPER, guarded=True)
-            return Composed((arm,), (BLOCK_MASK, helper))
+            return [_insert_arm(part, choice, slide, mask, implementation, block_mask, helper, width)]
     raise CannotMend(f"{function.name.value} does not slide {mask} in a way that is known")
-
-
-def _below_the_top(module: str) -> str:
-    """Return a module's name with a dot in the place of the library's top package."""
-    package, _, rest = module.partition(".")
-    return f".{rest}" if "." in rest else f".{package}.{rest}"
 
 
 def _choices(node: cst.CSTNode) -> Iterator[cst.If]:
@@ -257,6 +235,7 @@ def _insert_arm(
     mask: str,
     implementation: str | None,
     block_mask: str,
+    helper: str,
     width: int | None,
 ) -> Edit:
     """Write the arm behind the last one that has a test, before the comments of the ``else``."""
@@ -278,7 +257,7 @@ def _insert_arm(
         f"{depth}elif {lay_out(cst.parse_expression(test), frame, part.code)}:",
         inner + _COMMENT,
         f"{inner}{slide.first_key} = {part.code(slide.offset)}",
-        *_call(f"{inner}{mask} = {WINDOW_HELPER}", arguments, inner, frame),
+        *_call(f"{inner}{mask} = {helper}", arguments, inner, frame),
     ]
     start = source.after(line)
     return Edit(start, start, "".join(each + newline for each in lines))

@@ -4,16 +4,19 @@ from __future__ import annotations
 
 import ast
 
-from codemods.flex_passthrough.mends.imports import BLOCK_MASK, GUARD, WINDOW_HELPER, Need, require_imports
+from codemods.flex_passthrough.mends.imports import BLOCK_MASK, GUARD, Need, require_imports
 from codemods.flex_passthrough.mends.names import local_name
 from codemods.flex_passthrough.mends.slices import Text, first_line, read
-from codemods.flex_passthrough.mends.width import indent_unit
+from codemods.flex_passthrough.mends.width import indent_unit, line_width
 from codemods.rewrite.edit import Edit
+
+# What the function is called in every tree.
+HELPER = "slide_block_mask"
 
 CREATE_BLOCK_MASK = Need(BLOCK_MASK.module, "create_block_mask", guarded=True)
 
 _SOURCE = '''\
-def {helper}(block_mask: "BlockMask", window: int, offset: int, key_length: int) -> "BlockMask":
+{signature}
     """
     Restrict a BlockMask to a sliding window, just as a 4D mask is restricted for a
     sliding layer: a query sees the last `window` keys at most, and only the
@@ -36,15 +39,16 @@ def {helper}(block_mask: "BlockMask", window: int, offset: int, key_length: int)
     query_length, total_length = block_mask.shape[-2:]
     key_length = min(key_length, total_length - offset)
     restriction = (window, offset, key_length)
-    last_restriction, last_mask = getattr(block_mask, "_last_slide", (None, None))
-    if last_restriction == restriction:
-        return last_mask
+    kept = getattr(block_mask, "_last_slide", None)
+    if kept is not None and kept[0] == restriction:
+        return kept[1]
 
     mask_mod = block_mask.mask_mod
 
     def sliding_mask_mod(batch_idx, head_idx, q_idx, kv_idx):
         kv_idx = kv_idx + offset
-        return mask_mod(batch_idx, head_idx, q_idx, kv_idx) & (q_idx - kv_idx < window)
+        in_window = q_idx - kv_idx < window
+        return in_window & mask_mod(batch_idx, head_idx, q_idx, kv_idx)
 
     batch_size, num_heads = block_mask.kv_num_blocks.shape[:2]
     sliding_mask = {create}(
@@ -61,39 +65,43 @@ def {helper}(block_mask: "BlockMask", window: int, offset: int, key_length: int)
 '''
 
 
-def add_window_helper(text: str, *, root: str | None = None, guard: str | None = GUARD) -> list[Edit]:
-    """Add the helper and its imports to a tree's flex attention module.
+def add_window_helper(
+    text: str, *, root: str | None = None, guard: str | None = GUARD, width: int | None = None
+) -> list[Edit]:
+    """Add the helper to a tree's flex attention module, or to the one file that needs it.
 
     Args:
-        text: the module.
+        text: the file, with the imports that other edits of it need.
         root: how it reaches the library's top package; None takes what its imports show.
         guard: the library's function that tells whether flex attention is there, if it has one.
+        width: how long a line may be; None takes what the file itself shows.
 
     Returns:
-        The edits; none if the helper is there.
+        The edits, imports included; none if the helper is there.
 
     Raises:
         CannotMend: if a name that is needed means something else in the file.
     """
-    helper = insert_window_helper(text)
-    return [*helper, *require_imports(text, [CREATE_BLOCK_MASK], root=root, guard=guard)] if helper else []
-
-
-def insert_window_helper(text: str) -> list[Edit]:
-    """Add the helper to a file that imports ``CREATE_BLOCK_MASK`` by other edits, or already.
-
-    Returns:
-        The edits; none if the helper is there.
-    """
     tree = read(text).tree
-    if any(getattr(statement, "name", None) == WINDOW_HELPER for statement in tree.body):
+    if any(getattr(statement, "name", None) == HELPER for statement in tree.body):
         return []
+    imports = require_imports(text, [CREATE_BLOCK_MASK], root=root, guard=guard, width=width)
     create = local_name(text, CREATE_BLOCK_MASK.module, CREATE_BLOCK_MASK.name) or "create_block_mask"
     calls = [node for node in ast.walk(tree) if isinstance(node, ast.Call)]
     compiled = any(ast.unparse(call.func) == create and _asks_to_compile(call) for call in calls)
-    compile_argument = "\n        _compile=True," if compiled else ""
-    code = _SOURCE.format(helper=WINDOW_HELPER, create=create, compile=compile_argument)
-    return [_insert(read(text), code)]
+    code = _SOURCE.format(
+        signature=_signature(line_width(text, width)),
+        create=create,
+        compile="\n        _compile=True," if compiled else "",
+    )
+    return [*imports, _insert(read(text), code)]
+
+
+def _signature(width: int) -> str:
+    """Return the helper's ``def``, broken as black would if it is too long."""
+    parameters = 'block_mask: "BlockMask", window: int, offset: int, key_length: int'
+    line = f'def {HELPER}({parameters}) -> "BlockMask":'
+    return line if len(line) <= width else f'def {HELPER}(\n    {parameters}\n) -> "BlockMask":'
 
 
 def _asks_to_compile(call: ast.Call) -> bool:

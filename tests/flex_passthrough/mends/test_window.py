@@ -9,18 +9,14 @@ import black
 import pytest
 
 from codemods.flex_passthrough.mends.cannot import CannotMend
-from codemods.flex_passthrough.mends.imports import BLOCK_MASK, Need, require_imports
+from codemods.flex_passthrough.mends.imports import BLOCK_MASK, require_imports
 from codemods.flex_passthrough.mends.window import compose_window
 from codemods.flex_passthrough.mends.window_helper import add_window_helper
 from codemods.rewrite.edit import apply_edits
 
-MODULE = "transformers.integrations.flex_attention"
 CONFIG = "self.config._attn_implementation"
 
 LAYER = """\
-from ..utils import logging
-
-
 class DecoderLayer(nn.Module):
     @check
     def forward(self, x, attention_mask=None, cache_position=None, last_position=0):
@@ -132,31 +128,21 @@ def test_narrow_lines_are_broken_as_black_would() -> None:
     )
 
 
-def test_names_that_the_arm_uses() -> None:
-    for module in (MODULE, "integrations.flex_attention"):
-        composed = compose_window(LAYER, 6, "attention_mask", CONFIG, helper_module=module)
-        helper = Need(".integrations.flex_attention", "slide_block_mask", guarded=True)
-        assert composed.needs == (BLOCK_MASK, helper)
-
-
-def test_alias_of_the_class() -> None:
-    text = LAYER.replace(
-        "\n\n\nclass", "\nfrom torch.nn.attention.flex_attention import BlockMask as BM\n\n\nclass"
-    )
-    assert "isinstance(attention_mask, BM):\n" in mend(text)
-    assert mend(mend(text)) == mend(text)
-
-
-@pytest.mark.parametrize("module", [None, MODULE])
-def test_file_without_a_library_gets_its_own_helper(module: str | None) -> None:
-    text = LAYER.replace("from ..utils import logging", "import torch")
-    composed = compose_window(text, 6, "attention_mask", None, helper_module=module)
-    new = apply_edits(text, [*composed.edits, *require_imports(text, composed.needs)])
-    positions = [
-        new.index(each) for each in ("import BlockMask", "import create_block_mask", "def slide_", "class D")
-    ]
+def test_file_that_gets_its_own_helper() -> None:
+    text = "import torch\n\n\n" + LAYER
+    text = apply_edits(text, compose_window(text, 6, "attention_mask", None))
+    new = apply_edits(text, [*require_imports(text, [BLOCK_MASK]), *add_window_helper(text)])
+    positions = [new.index(each) for each in ("import BlockMask", "def slide_", "class DecoderLayer")]
     assert positions == sorted(positions)
     ast.parse(new)
+
+
+def test_alias_of_the_class_and_of_the_helper() -> None:
+    edits = compose_window(LAYER, 3, "attention_mask", None, "BM", "slide", width=119)
+    new = apply_edits(LAYER, edits)
+    assert "            elif isinstance(attention_mask, BM):\n" in new
+    assert " = slide(attention_mask, self.sliding_window, offset, length)\n" in new
+    assert compose_window(new, 3, "attention_mask", None, "BM", "slide") == []
 
 
 def test_crlf() -> None:
@@ -220,7 +206,7 @@ def helped(text: str) -> str:
 
 def test_helper_behind_the_function_that_makes_masks() -> None:
     text = helped(INTEGRATION)
-    head, _, rest = text.partition('\n\n\ndef slide_block_mask(block_mask: "BlockMask", ')
+    head, _, rest = text.partition("\n\n\ndef slide_block_mask(")
     assert INTEGRATION.startswith(head)
     assert rest.endswith(
         "    return sliding_mask\n\n\n# The forward.\n@torch.compiler.disable\ndef forward():\n    pass\n"
@@ -229,9 +215,12 @@ def test_helper_behind_the_function_that_makes_masks() -> None:
     assert "        _compile=True,\n    )\n    block_mask._last_slide" in rest
 
 
-def test_helper_is_black_clean() -> None:
-    text = helped(black.format_str(INTEGRATION, mode=black.Mode()))
-    assert black.format_str(text, mode=black.Mode()) == text
+@pytest.mark.parametrize("width", [79, 88, 119])
+def test_helper_is_black_clean(width: int) -> None:
+    mode = black.Mode(line_length=width)
+    text = black.format_str(INTEGRATION, mode=mode)
+    text = apply_edits(text, add_window_helper(text, width=width))
+    assert black.format_str(text, mode=mode) == text
 
 
 def test_helper_twice_is_once() -> None:
