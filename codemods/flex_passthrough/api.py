@@ -8,8 +8,10 @@
 
 from __future__ import annotations
 
+import gc
 import os
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 
@@ -49,7 +51,10 @@ def plan(paths: Sequence[Path], settings: Settings | None = None, progress: Prog
         else:
             trees.setdefault(tree.import_root, (tree, []))[1].append(tree.root)
     root = _common([path for _, below in trees.values() for path in below])
-    plans = [make_plan(replace(tree, root=root), below, chosen, progress) for tree, below in trees.values()]
+    with _no_collection():
+        plans = [
+            make_plan(replace(tree, root=root), below, chosen, progress) for tree, below in trees.values()
+        ]
     merged = Plan(root)
     for each in plans:
         merged.add(each)
@@ -73,6 +78,18 @@ def apply(proposed: Plan) -> list[Outcome]:
             finding.reason = "; ".join(trouble)
     proposed.changes = [] if trouble else proposed.changes
     return outcomes
+
+
+@contextmanager
+def _no_collection() -> Iterator[None]:
+    """Keep the garbage collector out: an analysis makes millions of objects and drops few."""
+    enabled = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if enabled:
+            gc.enable()
 
 
 def _common(paths: Iterable[Path]) -> Path:

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import ast
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from codemods.flex_passthrough.rules import RULES
 from codemods.flex_passthrough.rules.rule import Diagnosis, Rule
-from codemods.flex_passthrough.syntax import implementation_asked
 from codemods.maskflow.flow import MaskFlow, Reach, models
 from codemods.maskflow.hierarchy import Hierarchy
 from codemods.maskflow.index import Class, Index, Module
@@ -88,23 +86,10 @@ def _has_generated_twin(path: Path) -> bool:
 
 def _ask(rules: Sequence[Rule], reach: Reach, claims: bool) -> Iterator[Diagnosis]:
     for rule in rules:
-        for diagnosis in rule.diagnose(reach):
-            if claims or _could_take_flex(diagnosis):
-                yield diagnosis
-
-
-def _could_take_flex(diagnosis: Diagnosis) -> bool:
-    """Whether a model that does not claim flex attention is worth a word.
-
-    Only where a mask method itself chooses by attention implementation: the day the class claims
-    flex attention, that method is what breaks.
-    """
-    node = diagnosis.function.node
-    return (
-        diagnosis.rule == "FLEX001"
-        and not isinstance(node, ast.Lambda)
-        and implementation_asked(node, ast.Module([], [])) is not None
-    )
+        if claims:
+            yield from rule.diagnose(reach)
+        elif rule.speaks_of_unclaimed is not None:
+            yield from filter(rule.speaks_of_unclaimed, rule.diagnose(reach))
 
 
 def _name(entry: Class) -> str:

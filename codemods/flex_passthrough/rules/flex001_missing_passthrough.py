@@ -82,9 +82,19 @@ def _head(node: ast.AST) -> ast.expr:
     return node
 
 
+def _asks_itself(diagnosis: Diagnosis) -> bool:
+    """Whether the method chooses by attention implementation.
+
+    Then it is what breaks on the day that its class claims flex attention.
+    """
+    node = diagnosis.function.node
+    return not isinstance(node, ast.Lambda) and implementation_asked(node, ast.Module([], [])) is not None
+
+
 RULE = Rule(
     "FLEX001",
     "missing-passthrough",
     "A mask method that a BlockMask can reach does not hand it back unchanged.",
     diagnose,
+    speaks_of_unclaimed=_asks_itself,
 )

@@ -15,6 +15,7 @@ from __future__ import annotations
 import ast
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import lru_cache
 
 from codemods.flex_passthrough.mends.cannot import CannotMend
 from codemods.flex_passthrough.mends.guards import require_tensor
@@ -80,10 +81,11 @@ def diagnose(reach: Reach) -> Iterator[Diagnosis]:
         if site.function not in mended:
             by_function.setdefault(site.function, []).append(site)
     for function, sites in by_function.items():
-        yield from _diagnose_function(function, sites)
+        yield from _diagnose_function(function, tuple(sites))
 
 
-def _diagnose_function(function: Function, sites: list[Site]) -> Iterator[Diagnosis]:
+@lru_cache(maxsize=None)  # models share their layers: most definitions come by many times
+def _diagnose_function(function: Function, sites: tuple[Site, ...]) -> list[Diagnosis]:
     above = parents(function.node)
     window = _window_block(function.node)
     grouped: dict[Mend | str, list[Site]] = {}
@@ -100,11 +102,13 @@ def _diagnose_function(function: Function, sites: list[Site]) -> Iterator[Diagno
             mend = _guard(function.node, test, site.subject) if test is not None else _NO_GUARD
             guarded += [keeps_out] if keeps_out is not None else []
         grouped.setdefault(mend, []).append(site)
+    found = []
     for mend, (first, *others) in grouped.items():
         message = f"{first.operation} ({first.subject})"
         if others:
             message += f", and so on until line {max(site.line for site in others)}"
-        yield Diagnosis("FLEX002", function, first.node, message, first.steps, mend)
+        found.append(Diagnosis("FLEX002", function, first.node, message, first.steps, mend))
+    return found
 
 
 def _guard(function: ast.AST, test: ast.expr, mask: str) -> TensorGuard:

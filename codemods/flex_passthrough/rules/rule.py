@@ -76,9 +76,15 @@ class Diagnosis:
 
 @dataclass(frozen=True)
 class Rule:
-    """A rule: its stable id, its name, and how it reads what the mask flow saw of one model."""
+    """A rule: its stable id, its name, and how it reads what the mask flow saw of one model.
+
+    Attributes:
+        speaks_of_unclaimed: whether a diagnosis is worth a word where no model that claims flex
+            attention is concerned; None says that none ever is.
+    """
 
     id: str
     name: str
     summary: str
     diagnose: Callable[[Reach], Iterator[Diagnosis]]
+    speaks_of_unclaimed: Callable[[Diagnosis], bool] | None = None
