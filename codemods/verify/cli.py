@@ -21,7 +21,7 @@ from codemods.verify.cases import CASES, DEFAULT_GROUP, GROUPS, VERDICTS, select
 from codemods.verify.compare import Comparison
 from codemods.verify.formats import as_json, junit, markdown, text
 from codemods.verify.launch import WorkerFailed
-from codemods.verify.locate import NoTree, locate
+from codemods.verify.locate import NoTree, Target, locate
 from codemods.verify.results import Report
 
 ALL_OK, UNUSABLE, NOT_OK, INTERRUPTED = 0, 2, 3, 130
@@ -45,7 +45,9 @@ _HELP = f"""Run tiny models of the tree at PATH under flex attention and compare
 
 PATH is a transformers-like package: its folder, the folder above it, a checkout with src/, or one
 model's folder inside it. The models run in a child process, in the interpreter that --python
-names, from the code at PATH; they have random weights, and nothing is downloaded.
+names, from the code at PATH; they have random weights, and nothing is downloaded. The process has
+a temporary home, none of your environment variables, limits of time and memory, and, where the
+system allows to cut it, no network. It can still read your files: run code that you trust.
 
 {_CASES}
 
@@ -102,6 +104,15 @@ Exit status:
     show_default=True,
     help="Seconds one model may take.",
 )
+@click.option(
+    "--memory",
+    type=click.FloatRange(min=0, min_open=True),
+    default=4.0,
+    show_default=True,
+    metavar="GIB",
+    help="Memory one model may take.",
+)
+@click.option("-y", "--yes", is_flag=True, help="Run the code at PATH without asking or telling.")
 @click.option("--output-format", type=click.Choice(list(FORMATS)), default="text", show_default=True)
 @click.option(
     "--output", type=click.Path(path_type=Path, dir_okay=False), metavar="FILE", help="Write the report here."
@@ -124,6 +135,8 @@ def main(
     python: str,
     jobs: int,
     timeout: float,
+    memory: float,
+    yes: bool,
     output_format: str,
     output: Path | None,
     fail_on: str,
@@ -132,24 +145,39 @@ def main(
 ) -> None:
     """Run the command."""
     failures = _failures(fail_on)
-    options = harness.Options(models, _cases(cases), python, jobs, timeout)
+    options = harness.Options(models, _cases(cases), python, jobs, timeout, int(memory * 2**30))
+    trees = [tree for tree in (before, path) if tree is not None]
     show = sys.stderr.isatty() and not no_progress and not quiet
     try:
-        old = None if before is None else _verify(before, options, "before", show)
-        new = _verify(path, options, "after" if before else "verify", show)
+        targets = [locate(tree) for tree in trees]
+        if not yes:
+            _say_what_runs(trees, python, quiet)
+        *old, new = [
+            _verify(tree, target, options, show) for tree, target in zip(trees, targets, strict=True)
+        ]
     except (NoTree, WorkerFailed) as error:
         click.echo(f"error: {error}", err=True)
         sys.exit(UNUSABLE)
     except KeyboardInterrupt:
         click.echo("interrupted", err=True)
         sys.exit(INTERRUPTED)
-    result = new if old is None else Comparison(old, new)
+    result = Comparison(old[0], new) if old else new
     if not new.cells:
         click.echo(f"nothing to run: none of {new.checked} model classes claims flex attention", err=True)
     if not quiet or output is not None:
         with _destination(output) as stream:
             FORMATS[output_format].write(result, stream)
     sys.exit(NOT_OK if failed(result, failures) else ALL_OK)
+
+
+def _say_what_runs(trees: list[Path], python: str, quiet: bool) -> None:
+    """Say that foreign code is going to run; ask first where somebody sits there to answer."""
+    names = " and ".join(map(str, trees))
+    notice = f"The code in {names} is going to run, in {python}, without your environment and home."
+    if sys.stdin.isatty() and sys.stderr.isatty():
+        click.confirm(f"{notice} Go on?", default=True, abort=True, err=True)
+    elif not quiet:
+        click.echo(notice, err=True)
 
 
 def failed(result: Report | Comparison, failures: Collection[str] = FAILURES) -> bool:
@@ -181,12 +209,11 @@ def _cases(names: tuple[str, ...]) -> tuple[str, ...]:
         raise click.BadParameter(f"no case {error.args[0]!r}. {hint}", param_hint="'--case'") from None
 
 
-def _verify(path: Path, options: harness.Options, title: str, show: bool) -> Report:
-    target = locate(path)
+def _verify(path: Path, target: Target, options: harness.Options, show: bool) -> Report:
     python = () if options.python == sys.executable else ("--python", options.python)
     command = ("python", "-m", "codemods.verify", str(path), *python)
     try:
-        with _progress(title, show) as on_progress:
+        with _progress(path.name, show) as on_progress:
             return replace(harness.verify(target, options, on_progress), command=command)
     except WorkerFailed as error:
         raise WorkerFailed(f"{path}: {error}") from error

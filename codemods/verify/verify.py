@@ -24,6 +24,7 @@ class Options:
         python: the interpreter whose environment the tree runs in.
         jobs: models run at the same time.
         seconds: the time one model may take.
+        memory: the bytes one model may take, beyond what is imported for all of them.
     """
 
     models: Sequence[str] = ()
@@ -31,6 +32,7 @@ class Options:
     python: str = sys.executable
     jobs: int = os.cpu_count() or 1
     seconds: float = 120.0
+    memory: int = 4 << 30
 
 
 @dataclass(frozen=True)
@@ -58,6 +60,7 @@ def verify(
         "cases": list(options.cases),
         "jobs": options.jobs,
         "seconds": options.seconds,
+        "memory": options.memory,
     }
     environment: dict[str, Any] = {}
     plan: list[tuple[str, str]] = []

@@ -11,7 +11,7 @@ from codemods.verify.cases import CASES, select
 
 
 def verify(*arguments: str | Path) -> subprocess.CompletedProcess[str]:
-    command = [sys.executable, "-m", "codemods.verify", *map(str, arguments)]
+    command = [sys.executable, "-m", "codemods.verify", "--yes", *map(str, arguments)]
     return subprocess.run(command, capture_output=True, text=True, encoding="utf-8", check=False)
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 from pathlib import Path
 
 import pytest
@@ -11,6 +10,8 @@ from codemods.verify.cases import select
 from codemods.verify.locate import locate
 from codemods.verify.results import Report
 from codemods.verify.verify import Options, verify
+
+from .variants import Variant, tree_of_variants
 
 pytestmark = pytest.mark.torch
 
@@ -118,30 +119,8 @@ MUTANTS = {
 @pytest.fixture(scope="module")
 def mutants(tinyformers: Path, torch_python: str, tmp_path_factory: pytest.TempPathFactory) -> Report:
     """One tree that has every mutant as a model of its own, run once."""
-    tree = tmp_path_factory.mktemp("mutants") / "mutants"
-    shutil.copytree(tinyformers, tree)
-    configurations, models = {}, {}
-    for name, (model, right, wrong, _) in MUTANTS.items():
-        folder = tree / "models" / name
-        shutil.copytree(tree / "models" / model, folder)
-        class_name = name.title().replace("_", "")
-        for file in folder.glob("*.py"):
-            text = file.read_text(encoding="utf-8")
-            if file.stem.startswith("modeling"):
-                assert right in text
-                text = text.replace(right, wrong)
-            text = text.replace(model.capitalize() + "Config", class_name + "Config")
-            text = text.replace(model.capitalize() + "For", class_name + "For")
-            file.write_text(
-                text.replace(f'model_type = "{model}"', f'model_type = "{name}"'), encoding="utf-8"
-            )
-        configurations[name] = class_name + "Config"
-        models[name] = class_name + "ForCausalLM"
-    auto = tree / "models" / "auto"
-    with (auto / "configuration_auto.py").open("a", encoding="utf-8") as stream:
-        stream.write(f"\nCONFIG_MAPPING_NAMES = {configurations}\n")
-    with (auto / "modeling_auto.py").open("a", encoding="utf-8") as stream:
-        stream.write(f"\nMODEL_FOR_CAUSAL_LM_MAPPING_NAMES = {models}\n")
+    variants = {name: Variant(model, right, wrong) for name, (model, right, wrong, _) in MUTANTS.items()}
+    tree = tree_of_variants(tinyformers, tmp_path_factory.mktemp("mutants") / "mutants", variants)
     cases = select(sorted(set().union(*(must for *_, must in MUTANTS.values()))))
     return verify(locate(tree), Options(cases=cases, python=torch_python))
 

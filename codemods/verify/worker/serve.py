@@ -9,6 +9,7 @@ import platform
 from collections.abc import Callable
 from typing import Any
 
+from .limits import cut_network, limit
 from .protocol import Channel
 from .tree import Candidate, Tree, Unusable
 
@@ -18,10 +19,11 @@ def serve(request: dict[str, Any], answers: int) -> None:
 
     Args:
         request: ``root`` and ``package`` of the tree, ``folder`` (a model's, or None), ``models``
-            and ``cases`` (names), ``jobs`` and ``seconds`` (limits).
+            and ``cases`` (names), ``jobs`` at a time, ``seconds`` and ``memory`` (bytes) for each.
         answers: the file descriptor to write events to.
     """
     channel = Channel(answers)
+    network = not cut_network()
     try:
         _one_thread()
         tree = Tree(request["root"], request["package"])
@@ -29,7 +31,7 @@ def serve(request: dict[str, Any], answers: int) -> None:
         channel.send("unusable", reason=str(error))
         return
     device = _device()
-    channel.send("environment", **_environment(tree, device))
+    channel.send("environment", **_environment(tree, device), network=network)
     chosen, unmatched = _chosen(tree, request)
     channel.send("plan", models=[list(candidate) for candidate in chosen], unmatched=unmatched)
     _make_ready(tree, device)
@@ -112,15 +114,18 @@ def _run_forked(
     from .pool import Ended, run_forked
 
     def job_of(candidate: Candidate) -> Callable[[int], None]:
-        return lambda writer: _run(tree, candidate, request["cases"], device, Channel(writer))
+        def job(writer: int) -> None:
+            limit(request["memory"], request["seconds"])
+            _run(tree, candidate, request["cases"], device, Channel(writer))
+
+        return job
 
     answered: dict[str, set[str]] = {}
     jobs = [job_of(candidate) for candidate in chosen]
     for answer in run_forked(jobs, request["jobs"], request["seconds"]):
         if isinstance(answer, Ended):
             candidate = chosen[answer.job]
-            if answer.reason is not None:
-                _report_lost(candidate, request["cases"], answered, answer.reason, channel)
+            _report_lost(candidate, request["cases"], answered, answer.reason, channel)
             channel.send("done", model_type=candidate.model_type, **{"class": candidate.class_name})
         else:
             event = json.loads(answer)
@@ -129,15 +134,21 @@ def _run_forked(
 
 
 def _report_lost(
-    candidate: Candidate, cases: list[str], answered: dict[str, set[str]], reason: str, channel: Channel
+    candidate: Candidate,
+    cases: list[str],
+    answered: dict[str, set[str]],
+    reason: str | None,
+    channel: Channel,
 ) -> None:
-    """Report the cases that a child did not come to: the first is what it died of."""
-    lost = [case for case in cases if case not in answered.get(candidate.class_name, set())]
+    """Report the cases that a child did not come to: the first is what it ended at."""
+    came = answered.get(candidate.class_name, set())
+    lost = [case for case in cases if case not in came]
+    if reason is None and not came:
+        return  # it claims no flex attention
+    what = f"the process {reason or 'ended before it was done'}"
     for position, case in enumerate(lost):
         fields = {"model_type": candidate.model_type, "class": candidate.class_name, "case": case}
         if position == 0:
-            channel.send("result", **fields, verdict="crash", exception=f"the process {reason}")
+            channel.send("result", **fields, verdict="crash", exception=what)
         else:
-            channel.send(
-                "result", **fields, verdict="not-runnable", reason=f"not reached: the process {reason}"
-            )
+            channel.send("result", **fields, verdict="not-runnable", reason=f"not reached: {what}")
