@@ -153,7 +153,7 @@ class Repository:
         if module is None:
             return None, None
         for comment in self.layout.comments_in(definition.path):
-            target = self._copy_target(comment, module)
+            target = self.copy_target(comment)
             if target is None or not _covers(target, definition.qualname):
                 continue
             rest = definition.qualname[len(target) + 1 :]
@@ -230,8 +230,7 @@ class Repository:
         for length in range(len(parts), 0, -1):
             source, rest = ".".join(parts[:length]), ".".join(parts[length:])
             for comment in self._copies_named(f"{parent.path.stem}.{source}"):
-                module = self.index.module_at(comment.path)
-                target = self._copy_target(comment, module) if module is not None else None
+                target = self.copy_target(comment)
                 if target is None or self.layout.modular_of(comment.path) is not None:
                     continue
                 copy = self.definition(comment.path, ".".join(filter(None, (target, comment.rename(rest)))))
@@ -247,9 +246,11 @@ class Repository:
                     self._copies_by_name.setdefault(".".join(parts[start:]), []).append(comment)
         return self._copies_by_name.get(tail, [])
 
-    def _copy_target(self, comment: CopyComment, module: Module) -> str | None:
+    def copy_target(self, comment: CopyComment) -> str | None:
+        """Return the qualified name of the definition that ``comment`` stands above, or None."""
         if comment not in self._copy_targets:
-            self._copy_targets[comment] = copied_definition(module, comment)
+            module = self.index.module_at(comment.path)
+            self._copy_targets[comment] = None if module is None else copied_definition(module, comment)
         return self._copy_targets[comment]
 
     def _modular(self, path: Path) -> Module | None:

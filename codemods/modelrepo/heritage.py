@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import ast
 import re
 from collections.abc import Iterator
 from pathlib import Path
 
 from codemods.maskflow.hierarchy import Hierarchy
 from codemods.maskflow.index import Class, Function, Import, Index, Module
+from codemods.modelrepo.change import names_in
 from codemods.modelrepo.definition import (
     Definition,
     find_member,
@@ -79,6 +79,18 @@ class Heritage:
                         found.setdefault(module.name, module)
             self._parents[modular.name] = tuple(found.values())
         return self._parents[modular.name]
+
+    def taken_from(self, modular: Module, parent: Module) -> frozenset[str]:
+        """Return the names of ``parent`` that ``modular`` imports, or mentions as they are called there."""
+        mentioned = names_in(modular.syntax) - modular.bindings.keys()
+        names = {
+            binding.name
+            for binding in modular.bindings.values()
+            if isinstance(binding, Import) and binding.module == parent.name and binding.name is not None
+        }
+        for new_names in self._new_names(modular, parent):
+            names |= {name for name, new in new_names.items() if new in mentioned}
+        return frozenset(names)
 
     def _of_class(self, cls: Class, rest: str) -> Definition | None:
         own = find_member(cls.module, _join(cls.qualname, rest))
@@ -175,12 +187,12 @@ class Heritage:
         if key not in self._reach:
             modular, parent = cls.module, base.module
             new_names = self._new_names(modular, parent)
-            written = set(_names_in(cls.node))
+            written = set(names_in(cls.node))
             waiting = [name for names in new_names for name, new in names.items() if new in written]
             for statement in base.node.body:
                 name = getattr(statement, "name", None)
                 if name is None or name not in cls.members or inlines_super(cls.members[name]):
-                    waiting += _names_in(statement)
+                    waiting += names_in(statement)
             seen: set[str] = set()
             while waiting:
                 name = waiting.pop()
@@ -191,7 +203,7 @@ class Heritage:
                 )
                 if name not in seen and not own and binding is not None and not isinstance(binding, Import):
                     seen.add(name)
-                    waiting += _names_in(
+                    waiting += names_in(
                         binding.node if isinstance(binding, (Class, Function)) else binding.value
                     )
             self._reach[key] = frozenset(seen)
@@ -205,10 +217,6 @@ class Heritage:
 def _is_other_model(cls: Class, base: Class) -> bool:
     """Whether the converter writes out the body of ``base`` in place of ``cls(base)``."""
     return base.module is not cls.module and _is_model_file(base.module.path)
-
-
-def _names_in(node: ast.AST) -> list[str]:
-    return [part.id for part in ast.walk(node) if isinstance(part, ast.Name)]
 
 
 def _is_model_file(path: Path) -> bool:
