@@ -32,6 +32,9 @@ class Need:
     guarded: bool = False
 
 
+# Two blank lines before one of these tell nothing about those after imports.
+_DEFINITIONS = (ast.ClassDef, ast.FunctionDef, ast.AsyncFunctionDef)
+
 TORCH = Need("torch")
 BLOCK_MASK = Need("torch.nn.attention.flex_attention", "BlockMask", guarded=True)
 
@@ -191,19 +194,21 @@ def _add_block(text: str, lines: Sequence[str], usual_gap: int) -> str:
     if not header:
         start = source.offset(first_line(source.tree.body[0]), 0) if source.tree.body else len(text)
         return text[:start] + block + newline * 2 + text[start:]
-    last = header[-1]
-    last_line = last.end_lineno or last.lineno
-    following = source.tree.body[source.tree.body.index(last) + 1 :][:1]
-    if not isinstance(last, Import):
-        gap = 1
-    elif not following or isinstance(following[0], (ast.ClassDef, ast.FunctionDef, ast.AsyncFunctionDef)):
-        # Two blank lines before a definition tell nothing about those after imports.
-        gap = usual_gap
-    else:
-        gap = max(_blank_lines_after(source, last_line), 1)
+    last_line = header[-1].end_lineno or header[-1].lineno
+    gap = _gap_after_imports(source, header) or usual_gap
     end = source.after(last_line)
     start_newline = "" if source.lines[last_line - 1].endswith(("\n", "\r")) else newline
     return text[:end] + start_newline + newline * gap + block + text[end:]
+
+
+def _gap_after_imports(source: Text, header: Sequence[ast.stmt]) -> int | None:
+    """Count the blank lines that the file leaves after its imports; None if it does not show."""
+    body = source.tree.body
+    for statement in reversed(header):
+        following = body[body.index(statement) + 1 :][:1]
+        if isinstance(statement, Import) and following and not isinstance(following[0], _DEFINITIONS):
+            return _blank_lines_after(source, statement.end_lineno or statement.lineno)
+    return None
 
 
 def _blank_lines_after(source: Text, line: int) -> int:

@@ -198,6 +198,7 @@ def test_after_other_guarded_blocks() -> None:
         except ImportError:
             pass
 
+
         if is_torch_flex_attn_available():
             from torch.nn.attention.flex_attention import BlockMask
 
@@ -480,12 +481,10 @@ def test_names_that_are_not_there(text: str) -> None:
 
 
 def test_type_checking_block_is_left_alone() -> None:
-    text = (
-        f"from ..utils import logging\n\n\nif TYPE_CHECKING:\n    from {FLEX} import BlockMask\n\n\nx = 1\n"
+    block = f"if TYPE_CHECKING:\n    from {FLEX} import BlockMask\n"
+    assert mend(f"from ..utils import logging\n\n\n{block}\n\nx = 1\n") == (
+        "from ..utils import is_torch_flex_attn_available, logging\n" f"\n\n{block}\n\n{BLOCK}\n\nx = 1\n"
     )
-    assert mend(text) == text.replace(
-        "import logging", "import is_torch_flex_attn_available, logging"
-    ).replace("\n\n\nx = 1", f"\n\n{BLOCK}\n\nx = 1")
 
 
 def test_crlf_and_no_final_newline() -> None:

@@ -68,7 +68,7 @@ def test_equals_the_dense_path(slide: Any, queries: int, keys: int, kind: str) -
     }[kind]
     block_mask = flex.create_block_mask(mask_mod, 2, heads, queries, keys, device="cpu", BLOCK_SIZE=(128, 64))
     dense = flex.create_mask(mask_mod, 2, heads or 1, queries, keys, device="cpu")
-    for window, offset in itertools.product([1, 4, 16, 63, 500], [0, 1, 3, 17, keys - 1]):
+    for window, offset in itertools.product([1, 4, 16, 500], [0, 3, keys - 1]):
         if offset >= keys:
             continue
         length = max(queries, window)
