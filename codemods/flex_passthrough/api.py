@@ -20,8 +20,6 @@ from codemods.flex_passthrough.scan import Progress
 from codemods.flex_passthrough.settings import Mode, Settings
 from codemods.review.finding import Finding, Status
 from codemods.review.report import Change
-from codemods.review.finding import Finding, Status
-from codemods.rewrite.transaction import Change as FileChange
 from codemods.rewrite.transaction import Outcome, write_all
 from codemods.source.problem import Problem, SourceError
 from codemods.source.tree import Tree, locate_tree
@@ -68,9 +66,7 @@ def apply(proposed: Plan) -> list[Outcome]:
     All files are written or none: where one changed since it was read, or cannot be written, the
     others stay as they were and every finding fails with that reason.
     """
-    outcomes = write_all(
-        [FileChange(change.path, change.name, change.before, change.after) for change in proposed.changes]
-    )
+    outcomes = write_all(proposed.changes)
     trouble = [str(outcome.problem) for outcome in outcomes if outcome.problem is not None]
     for finding in proposed.findings:
         if finding.status is Status.WOULD_FIX:

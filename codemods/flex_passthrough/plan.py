@@ -106,8 +106,8 @@ def _decide(
         )
         members = list(repository.members_of(root)) if settings.mode is not Mode.IN_PLACE else []
         known = {member.definition for member in members}
-        offending = [_definition(item.diagnosis.function) for item in claimed]
-        members += [Member(each, "root") for each in dict.fromkeys(offending) if each not in known]
+        places = dict.fromkeys(_definition(item.diagnosis.function) for item in claimed)
+        members += [Member(place, "root") for place in places if place not in known]
         findings = [_finding(tree, repository, item, root) for item in claimed]
         decisions.append(Decision(rule, root, findings, mends, members))
     return decisions

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import ast
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
+from functools import cache
 from pathlib import Path
 
 from codemods.flex_passthrough.rules import RULES
 from codemods.flex_passthrough.rules.rule import Diagnosis, Rule
 from codemods.maskflow.flow import MaskFlow, Reach, models
 from codemods.maskflow.hierarchy import Hierarchy
-from codemods.maskflow.index import Class, Index, Module
+from codemods.maskflow.index import Class, Function, Index, Module
 
 # Bytes without which a file cannot hold a torch model that takes a mask.
 _MARKS = (b"attention_mask", b"def forward", b"torch")
@@ -51,16 +53,16 @@ def scan(
     for done, entry in enumerate(entries):
         if progress is not None:
             progress("following masks", done, len(entries))
+        claims = hierarchy.claims_flex(entry)
+        if not claims and not _chooses_masks(entry, hierarchy):
+            continue
         reach = flow.follow(entry)
         if reach is None:
             continue
-        claims = hierarchy.claims_flex(entry)
         for diagnosis in _ask(asked, reach, claims):
-            key = (diagnosis.rule, diagnosis.function, diagnosis.mend, diagnosis.node)
-            if not isinstance(diagnosis.mend, str):
-                key = (diagnosis.rule, diagnosis.function, diagnosis.mend)
+            key = (diagnosis.rule, diagnosis.function, diagnosis.mend)
             diagnosed = found.setdefault(key, Diagnosed(diagnosis))
-            (diagnosed.claiming if claims else diagnosed.others).append(_name(entry))
+            (diagnosed.claiming if claims else diagnosed.others).append(entry.name)
     return list(found.values())
 
 
@@ -92,5 +94,24 @@ def _ask(rules: Sequence[Rule], reach: Reach, claims: bool) -> Iterator[Diagnosi
             yield from filter(rule.speaks_of_unclaimed, rule.diagnose(reach))
 
 
-def _name(entry: Class) -> str:
-    return entry.name
+def _chooses_masks(entry: Class, hierarchy: Hierarchy) -> bool:
+    """Whether a method that chooses a mask by attention implementation stands near a model.
+
+    Most models without a claim have none, and need not be followed at all.
+    """
+    modules = {base.module for base in hierarchy.linearize(entry) if isinstance(base, Class)}
+    return any(
+        isinstance(member, Function) and member.name != "forward" and _chooses(member)
+        for module in modules
+        for cls in hierarchy.classes(module)
+        for member in cls.members.values()
+    )
+
+
+@cache
+def _chooses(function: Function) -> bool:
+    node = function.node
+    takes_mask = any("mask" in parameter.arg for parameter in (*node.args.args, *node.args.kwonlyargs))
+    return takes_mask and any(
+        isinstance(inner, ast.Attribute) and inner.attr == "_attn_implementation" for inner in ast.walk(node)
+    )

@@ -39,6 +39,11 @@ MASK_PARAMETERS = ("attention_mask", "decoder_attention_mask", "encoder_attentio
 # Parameters that hold a tensor although their default is None: one of them is always given.
 _INPUTS = ("input_ids", "decoder_input_ids", "input_features", "input_values", "hidden_states")
 
+# What stands for the function around code at the top level of a module.
+_NOWHERE = ast.Lambda(
+    ast.arguments(posonlyargs=[], args=[], kwonlyargs=[], kw_defaults=[], defaults=[]), ast.Constant(None)
+)
+
 # Deeper calls than this are not followed; no release of transformers comes near.
 _DEEPEST = 60
 
@@ -129,7 +134,8 @@ class MaskFlow:
         keywords += [(name, TENSOR) for name in names if name in _INPUTS]
         record = Record()
         root = Frame(forward.module, forward, {}, (), record)
-        value = self._evaluate(forward, instance, Arguments((), tuple(keywords)), root, masks[0], 0)
+        given = Arguments((), tuple(keywords))
+        value = self._evaluate(forward, instance, given, root, masks[0], forward.node.lineno)
         return _Outcome(value, record)
 
     def _forget(self, mended: set[Function]) -> None:
@@ -308,10 +314,8 @@ class MaskFlow:
         return self._module_values[node]
 
     def _module_frame(self, module: Module) -> Frame:
-        nowhere = ast.parse("lambda: None", mode="eval").body
-        assert isinstance(nowhere, ast.Lambda)
         env: Environment = {}
-        return Frame(module, Function(module, nowhere, "<module>"), env, (), Record())
+        return Frame(module, Function(module, _NOWHERE, "<module>"), env, (), Record())
 
 
 def _matters_without_mask(function: Function, receiver: Instance | ClassRef | None) -> bool:

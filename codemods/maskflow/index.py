@@ -266,9 +266,12 @@ class _Binder:
                 for target in statement.targets:
                     if isinstance(target, ast.Name):
                         made.members[target.id] = statement.value
-            elif isinstance(statement, ast.AnnAssign) and statement.value is not None:
-                if isinstance(statement.target, ast.Name):
-                    made.members[statement.target.id] = statement.value
+            elif (
+                isinstance(statement, ast.AnnAssign)
+                and isinstance(statement.target, ast.Name)
+                and statement.value is not None
+            ):
+                made.members[statement.target.id] = statement.value
         return made
 
     def _import(self, statement: ast.Import) -> None:

@@ -8,24 +8,19 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from codemods.review.finding import Finding, Status
+from codemods.rewrite import transaction
 from codemods.source.problem import Problem
 
 
 @dataclass(frozen=True)
-class Change:
-    """One file of a plan.
+class Change(transaction.Change):
+    """One file of a plan, and how it comes to change.
 
     Attributes:
-        path: where it is.
-        name: how reports call it: relative to the report's root, with ``/``.
         how: ``edited`` (a root), ``regenerated``, ``mirrored`` (a generated file, edited like its
             root because no converter is at hand) or ``copied``.
     """
 
-    path: Path
-    name: str
-    before: bytes
-    after: bytes
     how: str
 
 
@@ -35,7 +30,7 @@ class Report:
 
     Attributes:
         root: what all names are relative to.
-        unresolved: how many calls received a mask and could not be followed.
+        problems: what could not be read or parsed.
     """
 
     root: Path

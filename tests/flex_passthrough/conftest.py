@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from pathlib import Path
 from textwrap import dedent
 
 import pytest
@@ -96,5 +95,3 @@ def check_noop(plan_for) -> Callable[..., Plan]:
         return planned
 
     return check
-
-

@@ -26,9 +26,7 @@ def test_name_through_relative_imports(index_of):
 
 
 def test_name_bound_in_a_guard_or_a_try(index_of):
-    index = index_of(
-        {
-            "pkg/a.py": """
+    index = index_of({"pkg/a.py": """
                 if available():
                     from torch.nn.attention.flex_attention import BlockMask
                 else:
@@ -37,9 +35,7 @@ def test_name_bound_in_a_guard_or_a_try(index_of):
                     from fast import attention
                 except ImportError:
                     attention = None
-            """
-        }
-    )
+            """})
     module = index.module("pkg.a")
     assert index.resolve(module, "BlockMask") == External("torch.nn.attention.flex_attention.BlockMask")
     assert index.resolve(module, "attention") == External("fast.attention")
@@ -93,18 +89,14 @@ def test_claim_that_is_no_constant_counts_for_nothing(index_of):
 
 
 def test_method_resolution_order_of_a_diamond(index_of):
-    index = index_of(
-        {
-            "pkg/a.py": """
+    index = index_of({"pkg/a.py": """
                 class Top:
                     def method(self): ...
                 class Left(Top): ...
                 class Right(Top):
                     def method(self): ...
                 class Bottom(Left, Right): ...
-            """
-        }
-    )
+            """})
     bottom = index.resolve(index.module("pkg.a"), "Bottom")
     owner, _ = Hierarchy(index).find_with_owner(bottom, "method")
     assert owner.name == "Right"

@@ -31,10 +31,9 @@ class Passthrough:
 
     def apply(self, place: Place) -> Mended:
         """Insert the guard; the implementation is asked for as the method itself asks."""
-        name = local_name(place.text, BLOCK_MASK.module, BLOCK_MASK.name) or BLOCK_MASK.name
-        edits = insert_passthrough(
-            place.text, place.node.lineno, self.mask, implementation_asked(place.node, place.module), name
-        )
+        name = local_name(place.text, BLOCK_MASK.module, BLOCK_MASK.name) or "BlockMask"
+        implementation = implementation_asked(place.node, place.module)
+        edits = insert_passthrough(place.text, place.node.lineno, self.mask, implementation, name)
         needs: tuple[Need, ...] = (BLOCK_MASK,) if edits else ()
         return Mended(tuple(edits), needs)
 
@@ -51,7 +50,7 @@ def diagnose(reach: Reach) -> Iterator[Diagnosis]:
 
 def _diagnosis(method: MaskMethod, node: ast.AST, mend: Passthrough | str) -> Diagnosis:
     inside = [site for site in method.sites if site.function is method.function]
-    first = (inside or list(method.sites) or [None])[0]
+    first = next(iter(inside or method.sites), None)
     if first is None:
         why = "the BlockMask does not come back from it"
     elif first.function is method.function:

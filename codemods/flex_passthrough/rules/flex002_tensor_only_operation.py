@@ -15,7 +15,7 @@ from __future__ import annotations
 import ast
 from collections.abc import Iterator
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import cache
 
 from codemods.flex_passthrough.mends.cannot import CannotMend
 from codemods.flex_passthrough.mends.guards import require_tensor
@@ -84,7 +84,7 @@ def diagnose(reach: Reach) -> Iterator[Diagnosis]:
         yield from _diagnose_function(function, tuple(sites))
 
 
-@lru_cache(maxsize=None)  # models share their layers: most definitions come by many times
+@cache  # models share their layers: most definitions come by many times
 def _diagnose_function(function: Function, sites: tuple[Site, ...]) -> list[Diagnosis]:
     above = parents(function.node)
     window = _window_block(function.node)

@@ -4,7 +4,7 @@ from textwrap import indent
 
 import pytest
 
-from codemods.flex_passthrough.api import Settings
+from codemods.flex_passthrough.api import Settings, apply, plan
 
 HEAD = """\
 import torch
@@ -30,7 +30,7 @@ if is_torch_flex_attn_available():
 
 """
 
-MODEL = '''\
+MODEL = """\
 class TinyAttention(nn.Module):
     def forward(self, hidden_states, attention_mask=None):
         attention_interface = ALL_ATTENTION_FUNCTIONS[self.config._attn_implementation]
@@ -54,7 +54,7 @@ class TinyModel(TinyPreTrainedModel):
         return hidden_states
 
     def _update_causal_mask(self, attention_mask, input_tensor):
-'''
+"""
 
 BUILD = """\
 if attention_mask is not None and attention_mask.dim() == 4:
@@ -139,7 +139,8 @@ def test_not_in_an_excluded_folder(check_noop):
 NOOPS = {
     "guard_is_there": ASKS + GUARD + BUILD,
     "guard_with_or": (
-        "if attention_mask is None or isinstance(attention_mask, BlockMask):\n    return attention_mask\n" + BUILD
+        "if attention_mask is None or isinstance(attention_mask, BlockMask):\n"
+        "    return attention_mask\n" + BUILD
     ),
     "guard_for_tensors": (
         "if not isinstance(attention_mask, torch.Tensor):\n    return attention_mask\n" + BUILD
@@ -152,7 +153,9 @@ NOOPS = {
     ),
     "returns_the_mask": "return attention_mask\n",
     "returns_it_unless_it_is_2d": (
-        "if len(attention_mask.shape) == 2:\n    attention_mask = attention_mask.float()\nreturn attention_mask\n"
+        "if len(attention_mask.shape) == 2:\n"
+        "    attention_mask = attention_mask.float()\n"
+        "return attention_mask\n"
     ),
     "hands_it_to_something_unknown": "return self.config.mask_function(attention_mask)\n",
 }
@@ -187,7 +190,6 @@ def test_line_endings_and_mark_survive(write_tree, plan_for):
     path = planned.changes[0].path
     raw = b"\xef\xbb\xbf" + path.read_bytes().replace(b"\n", b"\r\n")
     path.write_bytes(raw)
-    from codemods.flex_passthrough.api import apply, plan
 
     again = plan([planned.root])
     apply(again)
