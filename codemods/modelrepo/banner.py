@@ -9,7 +9,7 @@ from pathlib import Path, PurePosixPath
 HEAD_BYTES = 4096
 
 _BANNER = re.compile(
-    rb"^#.*This file was automatically generated from[ \t]+(\S+?)\.?[ \t]*\r?$", re.MULTILINE
+    rb"^(?:\xef\xbb\xbf)?#.*This file was automatically generated from[ \t]+(\S+?)\.?[ \t]*\r?$", re.MULTILINE
 )
 
 

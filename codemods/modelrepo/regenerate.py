@@ -336,10 +336,16 @@ class _Regeneration:
         """Say whether the edit of a copy was undone because its source was given up."""
         if text == self.edited.get(job.target, text):
             return ""
-        for source in sorted(self._copied_from(job.target)):
+        seen: set[Path] = set()
+        waiting = sorted(self._copied_from(job.target))
+        while waiting:
+            source = waiting.pop()
             behind = self.layout.modular_of(source) or source
             if behind in self.failures:
                 return f"follows {behind.name}, which was given up"
+            if behind not in seen:
+                seen.add(behind)
+                waiting += self.graph.sources.get(behind, ()) or sorted(self._copied_from(behind))
         return ""
 
     def _change(self, path: Path, text: bytes, action: Action) -> None:

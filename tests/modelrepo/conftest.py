@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+import re
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from codemods.maskflow.index import Index
+from codemods.modelrepo.checkout import find_checkout
 from codemods.modelrepo.family import Repository
+from codemods.modelrepo.regenerate import Options, RegenerationResult, regenerate
+from codemods.modelrepo.toolchain import find_toolchain
 from codemods.source.discover import discover
 from codemods.source.tree import locate_tree
 
@@ -40,3 +45,77 @@ def read() -> Read:
         return Repository(Index(locate_tree(root)), discover([root]).files)
 
     return read_repository
+
+
+IMPORT = "from ...utils import add_docstring"
+GUARD = """if is_torch_flex_attn_available():
+    from torch.nn.attention.flex_attention import BlockMask
+
+
+"""
+PASSTHROUGH = """        if self.config._attn_implementation == "flex_attention":
+            if isinstance(attention_mask, BlockMask):
+                return attention_mask
+"""
+
+
+def with_passthrough(text: str) -> str:
+    """Return a file's text with the passthrough in its mask method, and the imports that it needs."""
+    first, *rest = re.split(r"(?<=_update_causal_mask\(self, attention_mask, input_tensor\):\n)", text)
+    text = "".join([first, *(PASSTHROUGH + part for part in rest)])
+    utils = re.search(r"^from \.\.\.utils import (.*)$", text, re.MULTILINE)
+    if utils:
+        names = ", ".join(sorted([*utils[1].split(", "), "is_torch_flex_attn_available"]))
+        text = text.replace(utils[0], f"from ...utils import {names}")
+    else:
+        text = re.sub(
+            r"^(from \.\.?\w*\.?(?:configuration|maple|elm))",
+            r"from ...utils import is_torch_flex_attn_available\n\1",
+            text,
+            count=1,
+            flags=re.MULTILINE,
+        )
+    end = max(found.end() for found in re.finditer(r"^ *from \S+ import .*\n", text, re.MULTILINE))
+    return text[:end] + "\n\n" + GUARD + text[end:].lstrip("\n")
+
+
+@pytest.fixture
+def ruff_version() -> str:
+    """The version of ruff that is installed beside the interpreter, or found on the path."""
+    return find_toolchain(GROVE.parent, GROVE / "no cache", install=False).ruff_version
+
+
+@pytest.fixture
+def checkout(grove: Path, ruff_version: str) -> Path:
+    """A copy of the repository that pins the ruff at hand, in step with its tools."""
+    setup = grove / "setup.py"
+    setup.write_text(setup.read_text("utf-8").replace("ruff==0.11.2", f"ruff=={ruff_version}"), "utf-8")
+    return grove
+
+
+@pytest.fixture
+def edits(models: Path) -> dict[Path, bytes]:
+    """The edited roots, birch and oak, and the hand-written copies of them, moss and elm."""
+    paths = ("birch/modular_birch.py", "oak/modeling_oak.py", "moss/modeling_moss.py", "elm/modeling_elm.py")
+    return {models / path: with_passthrough((models / path).read_text("utf-8")).encode() for path in paths}
+
+
+Run = Callable[..., RegenerationResult]
+
+
+@pytest.fixture
+def run(read: Read, tmp_path: Path) -> Run:
+    """Regenerates a checkout after an edit."""
+
+    def regenerate_checkout(
+        root: Path,
+        changed: Mapping[Path, bytes],
+        expected: Mapping[Path, bytes] | None = None,
+        **options: Any,
+    ) -> RegenerationResult:
+        checkout = find_checkout(locate_tree(root))
+        assert checkout is not None
+        toolchain = find_toolchain(checkout.root, tmp_path / "tools", install=False)
+        return regenerate(read(root), checkout, toolchain, changed, expected, Options(**options))
+
+    return regenerate_checkout

@@ -30,6 +30,7 @@ def test_modular_files_are_known_by_name(name: str, expected: bool) -> None:
         "#!/usr/bin/env python\n# A licence\n" + BANNER,
         BANNER.replace("\n", "\r\n"),
         BANNER.replace(".\n", "\n", 1),
+        "\ufeff" + BANNER,
     ],
 )
 def test_banner_names_the_modular_file(text: str) -> None:

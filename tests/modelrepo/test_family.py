@@ -198,7 +198,8 @@ def test_missing_modular_file_is_one_problem(grove: Path, models: Path, read: Re
     assert repository.root_of(cedar) == cedar
     assert [str(problem) for problem in repository.problems] == [
         "src/grove/models/cedar/modeling_cedar.py:1:1: "
-        "generated from src/grove/models/cedar/modular_cedar.py, which is not there; treated as written by hand"
+        "generated from src/grove/models/cedar/modular_cedar.py, which is not there; "
+        "treated as written by hand"
     ]
 
 
