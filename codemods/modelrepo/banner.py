@@ -8,6 +8,9 @@ from pathlib import Path, PurePosixPath
 # The converter puts the banner first; a hand may have added a licence or a shebang above it.
 HEAD_BYTES = 4096
 
+# The converter itself is named like the files that it converts.
+CONVERTER_NAME = "modular_model_converter.py"
+
 _BANNER = re.compile(
     rb"^(?:\xef\xbb\xbf)?#.*This file was automatically generated from[ \t]+(\S+?)\.?[ \t]*\r?$", re.MULTILINE
 )
@@ -15,7 +18,7 @@ _BANNER = re.compile(
 
 def is_modular(path: Path) -> bool:
     """Whether ``path`` is named like a modular file, from which others are generated."""
-    return path.name.startswith("modular_") and path.suffix == ".py"
+    return path.name.startswith("modular_") and path.suffix == ".py" and path.name != CONVERTER_NAME
 
 
 def banner_source(raw: bytes) -> str | None:

@@ -100,7 +100,23 @@ def copied_definition(module: Module, comment: CopyComment) -> str | None:
 
 
 def find_source(index: Index, comment: CopyComment) -> tuple[Module, str] | None:
-    """Return the module and qualified name that ``comment`` copies from, or None if it is not there.
+    """Return the module and qualified name that ``comment`` copies from, or None if it is not there."""
+    for name, qualname in _possible_sources(index, comment):
+        module = index.module(name)
+        if module is not None and find_member(module, qualname) is not None:
+            return module, qualname
+    return None
+
+
+def find_source_file(index: Index, comment: CopyComment) -> Path | None:
+    """Return the file that ``comment`` copies from, without a look into it; None if it is not there."""
+    for name, _ in _possible_sources(index, comment):
+        return _file_of(index, name.split("."))
+    return None
+
+
+def _possible_sources(index: Index, comment: CopyComment) -> Iterator[tuple[str, str]]:
+    """Yield the modules that there are, each with a qualified name, for which a comment may stand.
 
     A fork may have renamed or moved its package without touching the comments. So where the name
     as written leads nowhere, its tail is looked for around the file that the comment stands in,
@@ -112,13 +128,13 @@ def find_source(index: Index, comment: CopyComment) -> tuple[Module, str] | None
     tails = [parts, *([*prefix, *parts[drop:]] for drop in range(len(parts) - 1) for prefix in prefixes)]
     for tail in tails:
         for end in range(len(tail) - 1, 0, -1):
-            module = index.module(".".join(tail[:end]))
-            if module is not None and not module.is_package:
-                qualname = ".".join(tail[end:])
-                if find_member(module, qualname) is not None:
-                    return module, qualname
+            if _file_of(index, tail[:end]).is_file():
+                yield ".".join(tail[:end]), ".".join(tail[end:])
                 break
-    return None
+
+
+def _file_of(index: Index, parts: list[str]) -> Path:
+    return index.tree.import_root.joinpath(*parts).with_suffix(".py")
 
 
 def is_ignored(module: Module, qualname: str) -> bool:

@@ -96,12 +96,12 @@ class Heritage:
         own = find_member(cls.module, _join(cls.qualname, rest))
         if rest and is_deletion_marker(own):
             return None
-        if own is not None and not (own is cls and is_bare(cls) and self._bases(cls)):
+        if own is not None and not (own is cls and is_bare(cls) and self.bases_of(cls)):
             return Definition(cls.module.path, _join(cls.qualname, rest), line_of(own))
         return self._inherited(cls, rest)
 
     def _inherited(self, cls: Class, rest: str) -> Definition | None:
-        bases = self._bases(cls)
+        bases = self.bases_of(cls)
         # The converter writes out the body of the one base that another model's file defines; what
         # further bases and ancestors have stays inherited, unless a hand asks for it here.
         bases.sort(key=lambda base: not _is_other_model(cls, base))
@@ -124,7 +124,8 @@ class Heritage:
             for renaming in self._renamings(modular, base.module):
                 yield from (member for member in base.members if renaming.apply(member) == name)
 
-    def _bases(self, cls: Class) -> list[Class]:
+    def bases_of(self, cls: Class) -> list[Class]:
+        """Return the bases of ``cls`` that are in the tree, as written."""
         found = (self.index.resolve_dotted(cls.module, base) for base in cls.node.bases)
         return [base for base in found if isinstance(base, Class)]
 
@@ -132,7 +133,7 @@ class Heritage:
         """Yield each class of ``modular`` with each base that another model's file defines."""
         for cls in modular.bindings.values():
             if isinstance(cls, Class):
-                for base in self._bases(cls):
+                for base in self.bases_of(cls):
                     if _is_other_model(cls, base):
                         yield cls, base
 

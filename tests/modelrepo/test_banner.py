@@ -16,6 +16,7 @@ BANNER = "#           This file was automatically generated from {}.\n#    Do NO
         ("modeling_birch.py", False),
         ("modular_birch.pyi", False),
         ("test_modular_birch.py", False),
+        ("modular_model_converter.py", False),
     ],
 )
 def test_modular_files_are_known_by_name(name: str, expected: bool) -> None:
