@@ -67,12 +67,20 @@ class MaskMethod:
 
 @dataclass
 class Reach:
-    """What a BlockMask meets on its way through one model class."""
+    """What a BlockMask meets on its way through one model class.
+
+    Attributes:
+        entry: the model class.
+        asked: functions that were handed a BlockMask, whatever they made of it.
+        hierarchy: what answers for the classes and names that a function mentions.
+    """
 
     entry: Class
+    hierarchy: Hierarchy
     sites: list[Site] = field(default_factory=list)
     methods: list[MaskMethod] = field(default_factory=list)
     unresolved: set[tuple[str, int]] = field(default_factory=set)
+    asked: tuple[Function, ...] = ()
 
 
 @dataclass
@@ -120,12 +128,14 @@ class MaskFlow:
         asked = outcome.record.asked
         return Reach(
             entry,
+            self.hierarchy,
             sites=list(outcome.record.sites.values()),
             methods=sorted(
                 (method for function, method in self._mended.items() if function in asked),
                 key=lambda method: (method.function.module.name, method.function.node.lineno),
             ),
             unresolved=outcome.record.unresolved,
+            asked=tuple(sorted(asked, key=lambda function: (function.module.name, function.node.lineno))),
         )
 
     def _enter(self, entry: Class, forward: Function, names: list[str], masks: list[str]) -> _Outcome:
