@@ -6,6 +6,7 @@ import contextlib
 import os
 import signal
 import subprocess
+import threading
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -30,12 +31,52 @@ class Outcome:
         return lines[-1] if lines else f"exit status {self.status}"
 
 
+class Runner:
+    """Runs child processes, from several threads at a time, and ends them all when asked to."""
+
+    def __init__(self) -> None:
+        self._running: set[subprocess.Popen[bytes]] = set()
+        self._lock = threading.Lock()
+        self._stopped = False
+
+    def run(
+        self, command: Sequence[str | Path], folder: Path, environment: Mapping[str, str], seconds: float
+    ) -> Outcome:
+        """Run ``command`` in ``folder`` and wait; past ``seconds`` it and its children are killed."""
+        with self._lock:
+            if self._stopped:
+                return Outcome(None, "stopped")
+            process = _start(command, folder, environment)
+            if isinstance(process, Outcome):
+                return process
+            self._running.add(process)
+        try:
+            return _wait(process, seconds)
+        finally:
+            with self._lock:
+                self._running.discard(process)
+
+    def stop(self) -> None:
+        """Kill what is running, and start nothing more."""
+        with self._lock:
+            self._stopped = True
+            for process in self._running:
+                _kill(process)
+
+
 def run_tool(
     command: Sequence[str | Path], folder: Path, environment: Mapping[str, str], seconds: float
 ) -> Outcome:
-    """Run ``command`` in ``folder`` and wait for it; past ``seconds`` it and its children are killed."""
+    """Run one command on its own; see :meth:`Runner.run`."""
+    return Runner().run(command, folder, environment, seconds)
+
+
+def _start(
+    command: Sequence[str | Path], folder: Path, environment: Mapping[str, str]
+) -> subprocess.Popen[bytes] | Outcome:
     try:
-        process = subprocess.Popen(
+        # In a session of its own, so that its children can be killed with it.
+        return subprocess.Popen(
             [str(part) for part in command],
             cwd=folder,
             env=dict(environment),
@@ -46,6 +87,9 @@ def run_tool(
         )
     except OSError as error:
         return Outcome(None, f"{command[0]} could not be started: {error.strerror or error}")
+
+
+def _wait(process: subprocess.Popen[bytes], seconds: float) -> Outcome:
     try:
         output, _ = process.communicate(timeout=seconds)
         return Outcome(process.returncode, output.decode("utf-8", "replace"))

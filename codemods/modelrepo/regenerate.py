@@ -7,7 +7,8 @@ also run on a copy without the edit, and only the difference between the two com
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence, Set
+import re
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence, Set
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -21,11 +22,13 @@ from codemods.modelrepo.family import Repository
 from codemods.modelrepo.graph import ModularGraph, layers
 from codemods.modelrepo.merge import MergeConflictError, take_over
 from codemods.modelrepo.scratch import Scratch, clone, plain, restyle, scratch_copy
-from codemods.modelrepo.toolchain import Toolchain
+from codemods.modelrepo.toolchain import Toolchain, ToolMissingError
 from codemods.modelrepo.tools import Job, Result, Tools
 
 # More rounds than any chain of copies of generated files of copies is long.
 MAXIMUM_ROUNDS = 12
+
+_MISSING_MODULE = re.compile(r"(?:ModuleNotFoundError|ImportError): (.+)")
 
 Action = Literal["edited", "regenerated", "copied"]
 Report = Callable[[int, int, str], None]
@@ -102,6 +105,7 @@ def regenerate(
 
     Raises:
         ScratchError: if no scratch copy could be made.
+        ToolMissingError: if the interpreter lacks a module that the tools import.
     """
     options = options or Options()
     tools = Tools(toolchain, ConversionCache(options.cache), options.seconds)
@@ -206,12 +210,24 @@ class _Regeneration:
         """Do what is to be done of one level; return whether there was anything."""
         stale = [job for job in level if self._is_stale(job)]
         results = self._run(self.scratch, stale)
+        self._refuse_missing_modules(results.values())
         baselines = self._baselines([job for job in stale if self._is_surprised(results[job])])
         for job in stale:
             self._done += 1
             self._accept(job, results[job], baselines.get(job))
             self._finished[job] = self.tools.signature(self.scratch, job)
         return bool(stale)
+
+    def _refuse_missing_modules(self, results: Iterable[Result]) -> None:
+        """Stop at once where no model can be converted because the interpreter lacks a module."""
+        for result in results:
+            missing = _MISSING_MODULE.search(result.error)
+            if missing:
+                python, package = self.tools.toolchain.python, self.scratch.checkout.package
+                raise ToolMissingError(
+                    f"{python} cannot import {package} as its own tools do: {missing[1]}; "
+                    "install the repository's requirements there, or name another interpreter"
+                )
 
     def _is_stale(self, job: Job) -> bool:
         """Whether ``job`` draws on something that differs from what its outputs were last made of."""
@@ -281,10 +297,15 @@ class _Regeneration:
             return self.tools.run(scratch, piece)
 
         with ThreadPoolExecutor(max_workers=count) as pool:
-            for done in pool.map(run_piece, pieces):
-                results |= done
-                finished = self._done + len(results)
-                self.options.report(finished, max(finished, self._total), next(iter(done)).target.name)
+            try:
+                for done in pool.map(run_piece, pieces):
+                    results |= done
+                    finished = self._done + len(results)
+                    self.options.report(finished, max(finished, self._total), next(iter(done)).target.name)
+            except BaseException:  # an interrupt must not wait for conversions to end
+                pool.shutdown(wait=False, cancel_futures=True)
+                self.tools.runner.stop()
+                raise
         return results
 
     def _is_surprised(self, result: Result) -> bool:

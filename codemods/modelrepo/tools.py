@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from codemods.modelrepo.cache import ConversionCache, key_of
-from codemods.modelrepo.process import Outcome, run_tool
+from codemods.modelrepo.process import Outcome, Runner
 from codemods.modelrepo.scratch import Scratch
 from codemods.modelrepo.toolchain import Toolchain
 
@@ -48,6 +48,7 @@ class Tools:
         self.toolchain = toolchain
         self.cache = cache
         self.seconds = seconds
+        self.runner = Runner()
         self.log: list[str] = []
 
     def run(self, scratch: Scratch, jobs: Sequence[Job]) -> dict[Job, Result]:
@@ -104,7 +105,7 @@ class Tools:
         targets = [job.target for job in jobs]
         arguments = checkout.convert(targets) if jobs[0].is_conversion else checkout.refresh(targets[0])
         environment = self.toolchain.environment(scratch.import_root)
-        outcome = run_tool(
+        outcome = self.runner.run(
             [self.toolchain.python, *arguments], scratch.root, environment, self.seconds * len(jobs)
         )
         names = ", ".join(target.name for target in targets)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -11,7 +12,7 @@ import pytest
 from codemods.modelrepo.graph import ModularGraph
 from codemods.modelrepo.process import run_tool
 from codemods.modelrepo.regenerate import RegenerationResult
-from codemods.modelrepo.toolchain import find_toolchain
+from codemods.modelrepo.toolchain import ToolMissingError, find_toolchain
 
 from .conftest import PASSTHROUGH, Read, Run, with_passthrough
 
@@ -211,6 +212,19 @@ def test_tool_that_hangs_is_killed(checkout: Path, edits: dict[Path, bytes], run
     (failure,) = result.failures
     assert (failure.path.name, failure.reason) == ("modular_elm2.py", "killed after 5 s")
     assert actions(result) == {"modeling_oak.py": "edited", "modeling_elm.py": "edited"}
+
+
+def test_interpreter_that_lacks_a_module_is_one_clear_line(
+    checkout: Path, models: Path, edits: dict[Path, bytes], run: Run
+) -> None:
+    utils = models.parent / "utils.py"
+    utils.write_text("import hub_of_models\n" + utils.read_text("utf-8"), "utf-8")
+    with pytest.raises(ToolMissingError) as caught:
+        run(checkout, edits)
+    assert str(caught.value) == (
+        f"{sys.executable} cannot import grove as its own tools do: No module named 'hub_of_models'; "
+        "install the repository's requirements there, or name another interpreter"
+    )
 
 
 # Order, circles, paths.
@@ -459,13 +473,20 @@ def test_progress_ends_at_its_total(checkout: Path, edits: dict[Path, bytes], mo
 def test_interrupted_run_leaves_the_tree_as_it_was(
     checkout: Path, edits: dict[Path, bytes], run: Run
 ) -> None:
+    slow = "        if 'elm2' in file:\n            import time\n            time.sleep(600)\n"
+    patch_tool(
+        checkout,
+        "modular_model_converter.py",
+        "        converted = convert",
+        f"{slow}        converted = convert",
+    )
     before = state_of(checkout)
 
     def interrupt(done: int, total: int, name: str) -> None:
         raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
-        run(checkout, edits, report=interrupt)
+        run(checkout, edits, report=interrupt)  # does not wait for elm2
     assert state_of(checkout) == before
 
 

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from codemods.modelrepo.cache import ConversionCache, key_of
 from codemods.modelrepo.checkout import find_checkout
-from codemods.modelrepo.process import run_tool
+from codemods.modelrepo.process import Runner, run_tool
 from codemods.modelrepo.scratch import ScratchError, plain, restyle, scratch_copy
 from codemods.modelrepo.toolchain import ToolMissingError, find_toolchain, pinned_ruff
 from codemods.source.tree import locate_tree
@@ -42,6 +42,13 @@ def test_process_that_cannot_start() -> None:
     outcome = run_tool(["/no/such/program"], Path.cwd(), {}, 5)
     assert outcome.status is None
     assert outcome.reason == "/no/such/program could not be started: No such file or directory"
+
+
+def test_runner_that_was_stopped_starts_nothing() -> None:
+    runner = Runner()
+    runner.stop()
+    outcome = runner.run([sys.executable, "-c", "print(1)"], Path.cwd(), os.environ, 60)
+    assert (outcome.status, outcome.reason) == (None, "stopped")
 
 
 def test_process_past_its_time_is_killed_with_its_children(tmp_path: Path) -> None:
