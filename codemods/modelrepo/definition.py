@@ -76,14 +76,19 @@ def is_deletion_marker(member: object) -> bool:
 
 
 def inlines_super(member: object) -> bool:
-    """Whether the converter puts the parent's body in place of a ``super()`` call in this method.
+    """Whether the converter puts the parent's body in place of a ``super()`` call in this method."""
+    return statements_before_super(member) is not None
 
-    It does so where the call is a statement of the method's own body, or what such a statement
-    returns; a call within an expression stays a call.
+
+def statements_before_super(member: object) -> int | None:
+    """Return how many statements, without the docstring, come before an inlined ``super()`` call.
+
+    None where there is no such call: the converter inlines what is a statement of the method's own
+    body, or what such a statement returns; a call within an expression stays a call.
     """
     if not isinstance(member, Function) or isinstance(member.node, ast.Lambda):
-        return False
-    for statement in member.node.body:
+        return None
+    for count, statement in enumerate(member.node.body[docstring_length(member.node) :]):
         value = statement.value if isinstance(statement, (ast.Expr, ast.Return)) else None
         if (
             isinstance(value, ast.Call)
@@ -93,8 +98,13 @@ def inlines_super(member: object) -> bool:
             and isinstance(value.func.value.func, ast.Name)
             and value.func.value.func.id == "super"
         ):
-            return True
-    return False
+            return count
+    return None
+
+
+def docstring_length(node: DefinitionNode) -> int:
+    """Return how many statements the docstring of a definition is: one or none."""
+    return int(ast.get_docstring(node, clean=False) is not None)
 
 
 def is_bare(cls: Class) -> bool:

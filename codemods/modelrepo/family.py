@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -9,7 +10,13 @@ from typing import Literal
 
 from codemods.maskflow.index import Class, Function, Index, Module
 from codemods.modelrepo.copies import CopyComment, copied_definition, find_source, is_ignored
-from codemods.modelrepo.definition import Definition, find_member, line_of
+from codemods.modelrepo.definition import (
+    Definition,
+    docstring_length,
+    find_member,
+    line_of,
+    statements_before_super,
+)
 from codemods.modelrepo.heritage import Heritage
 from codemods.modelrepo.layout import Layout, real_path
 from codemods.source.problem import Problem
@@ -107,6 +114,21 @@ class Repository:
         """
         modular = self._modular(definition.path)
         return self.heritage.inlined_by(modular, definition.qualname) if modular is not None else None
+
+    def inlined_at(self, definition: Definition) -> int | None:
+        """Return where, in the body of a generated method, the statements of its parent's method start.
+
+        An index into ``body`` of its syntax node; None where no parent's body was put in.
+        """
+        modular = self._modular(definition.path)
+        generated = self.index.module_at(definition.path)
+        if modular is None or generated is None or self.inlined_by(definition) is None:
+            return None
+        before = statements_before_super(find_member(modular, definition.qualname))
+        method = find_member(generated, definition.qualname)
+        if before is None or not isinstance(method, Function) or isinstance(method.node, ast.Lambda):
+            return None
+        return docstring_length(method.node) + before
 
     def members_of(self, root: Definition) -> tuple[Member, ...]:
         """Return every definition that must change when ``root`` does, the root first.

@@ -157,7 +157,10 @@ def test_inlined_super_is_noted(grove: Path, models: Path, read: Read) -> None:
     parent = repository.inlined_by(rowan)
     assert parent is not None
     assert place(parent) == f"modeling_birch.py:BirchModel.{MASK}"
-    assert repository.inlined_by(find(repository, models, f"modeling_birch.py:BirchModel.{MASK}")) is None
+    assert repository.inlined_at(rowan) == 1  # after input_tensor.float()
+    birch = find(repository, models, f"modeling_birch.py:BirchModel.{MASK}")
+    assert repository.inlined_by(birch) is None
+    assert repository.inlined_at(birch) is None
     assert repository.inlined_by(find(repository, models, f"modeling_oak.py:OakModel.{MASK}")) is None
 
 
