@@ -20,10 +20,15 @@ _WORDS = {
 }
 
 
+def _say(console: Console, line: Text) -> None:
+    """Print one line as it is: a terminal may wrap it, but nothing in it is cut or interpreted."""
+    console.print(line, soft_wrap=True, highlight=False)
+
+
 def print_problems(report: Report, console: Console) -> None:
     """Print one line for each file or folder that could not be read."""
     for problem in report.problems:
-        console.print(Text(str(problem)), soft_wrap=True, highlight=False)
+        _say(console, Text(str(problem)))
 
 
 def print_findings(report: Report, console: Console, *, verbosity: int) -> None:
@@ -32,14 +37,12 @@ def print_findings(report: Report, console: Console, *, verbosity: int) -> None:
         shown = [f for f in findings if verbosity >= 1 or f.status is Status.FAILED]
         if not shown:
             continue
-        console.print(
-            Text.assemble((printable(root[0]), "bold"), f" {root[1]}"), soft_wrap=True, highlight=False
-        )
+        _say(console, Text.assemble((printable(root[0]), "bold"), f" {root[1]}"))
         for finding in shown:
-            console.print(_line(finding), soft_wrap=True, highlight=False)
+            _say(console, _line(finding))
             if verbosity >= 2:
                 for line in explain(finding):
-                    console.print(Text(f"      {line}", style="dim"), soft_wrap=True, highlight=False)
+                    _say(console, Text(f"      {line}", style="dim"))
 
 
 def _by_root(report: Report) -> Iterator[tuple[tuple[str, str], list[Finding]]]:
@@ -77,32 +80,30 @@ def explain(finding: Finding) -> Iterator[str]:
 def print_summary(report: Report, console: Console) -> None:
     """Print the end summary: what was fixed, in which files and how, and what was not, and why."""
     if report.changes:
-        console.print(_headline(report), highlight=False)
+        _say(console, _headline(report))
         parts = ", ".join(f"{count} {how}" for how, count in report.how_files_change())
-        console.print(Text(f"  files: {parts}"), highlight=False)
+        _say(console, Text(f"  files: {parts}"))
         if any(change.how == "mirrored" for change in report.changes):
-            console.print(
+            _say(
+                console,
                 Text("  mirrored: generated files were edited like their root; no converter was run"),
-                highlight=False,
             )
     elif not report.count(Status.FAILED):
-        console.print(Text(f"Nothing to fix in {_plural(report.files_seen, 'file')}."), highlight=False)
+        _say(console, Text(f"Nothing to fix in {_plural(report.files_seen, 'file')}."))
     for reason, count in report.skipped_reasons():
-        console.print(Text(f"  {count} skipped: {reason}", style="yellow"), highlight=False, soft_wrap=True)
+        _say(console, Text(f"  {count} skipped: {reason}", style="yellow"))
     failed = report.count(Status.FAILED)
     if failed:
-        console.print(Text(f"  {failed} failed, see above", style="red"), highlight=False)
+        _say(console, Text(f"  {failed} failed, see above", style="red"))
     hidden = sum(f.safety is Safety.UNSAFE and f.status is Status.SKIPPED for f in report.findings)
     if hidden:
-        console.print(
+        _say(
+            console,
             Text(f"  {_plural(hidden, 'hidden fix', 'hidden fixes')} can be enabled with --unsafe-fixes"),
-            highlight=False,
         )
     if report.problems:
         places = _plural(len(report.problems), "file or folder", "files or folders")
-        console.print(
-            Text(f"  {places} could not be read or parsed, see above", style="red"), highlight=False
-        )
+        _say(console, Text(f"  {places} could not be read or parsed, see above", style="red"))
 
 
 def _headline(report: Report) -> Text:
