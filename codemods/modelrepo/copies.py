@@ -15,8 +15,7 @@ MARK = b"Copied from"
 IGNORE_MARK = "# Ignore copy"
 
 _COMMENT = re.compile(
-    rb"^[ \t]*#[ \t]*Copied from[ \t]+([A-Za-z_]\w*(?:\.\w+)+)(?:[ \t]+(\S[^\r\n]*?))?[ \t]*\r?$",
-    re.MULTILINE,
+    rb"^[ \t]*#[ \t]*Copied from[ \t]+([A-Za-z_]\w*(?:\.\w+)+)(?:[ \t]+(\S[^\r\n]*?))?[ \t]*\r?$"
 )
 _REPLACEMENT = re.compile(r"^\s*(?:with\s+)?(\S+?)->(\S+)(\s+all-casing)?\s*$")
 
@@ -67,14 +66,20 @@ class CopyComment:
 
 def find_comments(path: Path, raw: bytes) -> Iterator[CopyComment]:
     """Yield the copy comments in the bytes of a file, in order; comments about websites are none."""
-    if MARK not in raw:
-        return
-    line, position = 1, 0
-    for found in _COMMENT.finditer(raw):
-        line += raw.count(b"\n", position, found.start())
-        position = found.start()
-        replacements = _replacements((found[2] or b"").decode("utf-8", "replace"))
-        yield CopyComment(path, line, found[1].decode("ascii"), replacements)
+    line, counted = 1, 0
+    position = raw.find(MARK)
+    while position >= 0:
+        # Only lines that hold the mark are matched: to search with the pattern takes ten times as long.
+        start = raw.rfind(b"\n", 0, position) + 1
+        end = raw.find(b"\n", position)
+        end = len(raw) if end < 0 else end
+        found = _COMMENT.match(raw[start:end])
+        if found:
+            line += raw.count(b"\n", counted, start)
+            counted = start
+            replacements = _replacements((found[2] or b"").decode("utf-8", "replace"))
+            yield CopyComment(path, line, found[1].decode("ascii"), replacements)
+        position = raw.find(MARK, end)
 
 
 def _replacements(text: str) -> tuple[Replacement, ...]:
