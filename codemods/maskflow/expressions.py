@@ -11,7 +11,15 @@ from codemods.maskflow.arguments import Arguments, expand_double_star, expand_st
 from codemods.maskflow.frame import Environment, Frame, join
 from codemods.maskflow.hierarchy import Hierarchy
 from codemods.maskflow.index import Assignment, Class, Function, Index
-from codemods.maskflow.narrowing import Answers, is_constant, is_instance, is_one_of, is_truthy, split
+from codemods.maskflow.narrowing import (
+    Answers,
+    has_dimensions,
+    is_constant,
+    is_instance,
+    is_one_of,
+    is_truthy,
+    split,
+)
 from codemods.maskflow.values import (
     CONFIG,
     FALSE,
@@ -556,6 +564,10 @@ class Evaluator:
                 targets: list[ast.expr] = [side]
                 if isinstance(side, ast.NamedExpr):
                     targets = [side.target, side.value]
+                counted = _counts_dimensions(side)
+                if counted is not None:
+                    held = self.evaluate(counted, frame)
+                    return self._narrowed([counted], held, has_dimensions(constants[0].value), frame)
                 return self._narrowed(targets, value, is_constant(constants[0].value), frame)
         return frame.env, dict(frame.env)
 
@@ -760,6 +772,15 @@ def _has_attribute(name: str) -> Answers:
         return {surface.has_attribute(name)} if isinstance(atom, Block) else {True, False}
 
     return test
+
+
+def _counts_dimensions(node: ast.expr) -> ast.expr | None:
+    """Return ``mask`` of ``len(mask.shape)``."""
+    if isinstance(node, ast.Call) and ast.unparse(node.func) == "len" and len(node.args) == 1:
+        (shape,) = node.args
+        if isinstance(shape, ast.Attribute) and shape.attr == "shape":
+            return shape.value
+    return None
 
 
 def _signature(callee: Value, hierarchy: Hierarchy) -> list[str]:

@@ -20,11 +20,13 @@ from codemods.maskflow.values import (
     TENSOR,
     UNKNOWN,
     Atom,
+    Bound,
     ClassRef,
     Closure,
     Dict,
     Instance,
     List,
+    Partial,
     Tensor,
     Tuple,
     Unknown,
@@ -194,6 +196,8 @@ class MaskFlow:
         frame.record.add(inner.record)
         if not sites and (has_block(value) or (inner.record.unresolved and Unknown() in value)):
             return value  # handed back, or handed to something unknown that may well hand it back
+        if not _is_one_mask(value):
+            return value
         if function not in self._losses:
             steps = (*frame.steps, Step(function, parameter, frame.module.source.name, line))
             self._losses[function] = MaskMethod(
@@ -348,25 +352,19 @@ def _parameter(function: Function, receiver: Instance | ClassRef | None, given: 
     return names[0] if names else ""
 
 
+def _is_one_mask(value: Value) -> bool:
+    """Whether a result may stand for a mask, so that a BlockMask could be returned in its place.
+
+    Several values, a dict of masks or a mask function cannot: no passthrough mends what makes those.
+    """
+    return not any(isinstance(atom, (Tuple, List, Dict, Closure, Partial, Bound)) for atom in value)
+
+
 def _marked(value: Value, function: Function) -> Value:
     """Mark what a function made of a BlockMask, so that its use as a mask is recognised."""
-    marked: set[Atom] = set()
-    for atom in value:
-        if isinstance(atom, Tensor):
-            marked.add(Tensor(function))
-        elif isinstance(atom, Tuple):
-            marked.add(Tuple(tuple(_marked(item, function) for item in atom.items)))
-        elif isinstance(atom, List):
-            marked.add(List(_marked(atom.element, function)))
-        elif isinstance(atom, Dict):
-            marked.add(Dict(tuple((k, _marked(v, function)) for k, v in atom.items), atom.rest))
-        elif isinstance(atom, Unknown):
-            marked.add(Unknown(function))
-        else:
-            marked.add(atom)
-    if not any(isinstance(atom, (Tensor, Tuple, List, Dict, Unknown)) for atom in marked):
-        marked.add(Unknown(function))
-    return frozenset(marked)
+    kept = frozenset(atom for atom in value if not isinstance(atom, (Tensor, Unknown)))
+    made: Atom = Tensor(function) if any(isinstance(atom, Tensor) for atom in value) else Unknown(function)
+    return kept | {made}
 
 
 def models(index: Index, hierarchy: Hierarchy, modules: Iterable[Module]) -> list[Class]:

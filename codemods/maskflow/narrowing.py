@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
+from codemods.maskflow import surface
 from codemods.maskflow.values import (
     Atom,
     AttentionInterface,
@@ -72,6 +73,11 @@ def is_one_of(constants: Sequence[object]) -> Answers:
         return test(atom) | {False}
 
     return exactly
+
+
+def has_dimensions(count: object) -> Answers:
+    """``len(atom.shape) == count``."""
+    return lambda atom: {count == surface.DIMENSIONS} if isinstance(atom, Block) else EITHER
 
 
 _PYTHON_TYPES: dict[str, type | tuple[type, ...]] = {

@@ -87,6 +87,48 @@ def test_helper_that_is_no_mask_method(follow):
     assert names(follow(source + "\n        def note(self, attention_mask):\n            return 3\n")) == []
 
 
+def test_mask_method_is_the_one_that_returns_a_mask_and_nothing_else(follow):
+    """Nothing could be returned at once in the helper's place, but something in its caller's."""
+    reach = follow(model("exit, mask = self.read(attention_mask)\nreturn mask") + """
+        def read(self, attention_mask):
+            return attention_mask is None, attention_mask.to(torch.float32)
+    """)
+    assert names(reach) == ["Model._update_causal_mask"]
+    assert [site.function.name for site in reach.methods[0].sites] == ["read"]
+
+
+def test_ready_mask_that_leaves_early(follow):
+    """Also where the mask may be a tensor as well: a BlockMask always has four dimensions."""
+    body = """
+exit, mask, length = self.read(attention_mask if self.training else torch.ones(2, 4))
+if exit:
+    return mask
+return torch.ones(4, length)
+"""
+    reach = follow(model(body) + """
+        def read(self, mask):
+            if isinstance(mask, (torch.Tensor, BlockMask)) and len(mask.shape) == 4:
+                return True, mask, None
+            return False, mask.to(dtype=torch.bool), mask.ndim
+    """)
+    assert (names(reach), reach.sites) == ([], [])
+
+
+def test_function_that_makes_a_mask_function_is_no_mask_method(follow):
+    body = "return self.create(attention_mask, or_mask_function=self.padding(attention_mask))"
+    reach = follow(model(body) + """
+        def create(self, attention_mask, or_mask_function=None):
+            return attention_mask
+
+        def padding(self, attention_mask):
+            def inner(batch, head, query, key):
+                return attention_mask[batch, key].to(torch.bool)
+
+            return inner
+    """)
+    assert (names(reach), reach.sites) == ([], [])
+
+
 def test_second_site_behind_the_mask_method(follow):
     """Mending the method alone would only move the crash into the layer."""
     reach = follow(model(BUILDS, "SlicingLayer"))

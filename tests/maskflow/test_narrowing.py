@@ -16,6 +16,10 @@ KEPT_OUT = {
     "sub_config": "if self.config.text_config._attn_implementation == 'sdpa':\n    attention_mask.dim()",
     "ternary": "x = attention_mask.dim() if isinstance(attention_mask, torch.Tensor) else 4",
     "shape_length": "if len(attention_mask.shape) == 2:\n    attention_mask.dim()",
+    "shape_length_among_tensors": (
+        "mask = attention_mask if self.training else torch.ones(2)\n"
+        "if len(mask.shape) == 4:\n    pass\nelse:\n    mask.dim()"
+    ),
     "walrus": "if isinstance((mask := attention_mask), torch.Tensor):\n    mask.dim()",
     "dict_test": "if isinstance(attention_mask, dict):\n    attention_mask.dim()",
     "several_classes": "if isinstance(attention_mask, (list, torch.Tensor)):\n    attention_mask.dim()",
