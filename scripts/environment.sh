@@ -1,7 +1,7 @@
 # Sourced by the other scripts: makes a virtual environment of the project's own and keeps it.
 #
-#   make_environment NAME EXTRAS      the package with its extras in .venv/NAME; sets $python
-#   install_torch                     torch, a CPU build where one can be had
+#   make_environment NAME EXTRAS      torch, transformers, then the package with these extras, in
+#                                     .venv/NAME; sets $python
 #
 # PYTHON names the interpreter to start from (default: python3; 3.10 or newer).
 
@@ -20,22 +20,20 @@ make_environment() {
     fi
     echo "making $folder" >&2
     "${PYTHON:-python3}" -m venv --clear "$folder"
-    "$python" -m pip install --quiet --disable-pip-version-check -e "$root[$extras]"
-    if [ "$#" -gt 2 ]; then
-        "${@:3}"
-    fi
+    # torch comes first: any package that asks for it would bring the build with CUDA.
+    install_torch
+    install "transformers==$TRANSFORMERS" -e "$root[$extras]"
     echo "$wanted" >"$folder/.made-for"
 }
 
 install_torch() {
     # The +cpu build is 0.2 GB to download and 1 GB on disk; the plain one may bring several GB of CUDA.
-    if ! "$python" -m pip install --quiet --disable-pip-version-check "torch==$TORCH+cpu" 2>/dev/null; then
+    if ! install "torch==$TORCH+cpu" 2>/dev/null; then
         echo "no CPU build of torch $TORCH on the configured indexes: taking the plain one, which may be large" >&2
-        "$python" -m pip install --quiet --disable-pip-version-check "torch==$TORCH"
+        install "torch==$TORCH"
     fi
 }
 
-install_torch_and_transformers() {
-    install_torch
-    "$python" -m pip install --quiet --disable-pip-version-check "transformers==$TRANSFORMERS"
+install() {
+    "$python" -m pip install --quiet --disable-pip-version-check "$@"
 }
