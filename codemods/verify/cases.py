@@ -20,6 +20,10 @@ GROUPS: dict[str, dict[str, str]] = {
         "block_uneven": "a BlockMask over 150 tokens, more than one block and not two",
         "packed_2d": "a 2-D mask that numbers documents, where the tree understands it",
     },
+    "decoder": {
+        "decoder_padding": "encoder-decoders: a padded 2-D mask for the decoder",
+        "decoder_document": "encoder-decoders: a document BlockMask for the decoder",
+    },
     "cache": {
         "offset": "a second forward pass on a filled cache, a padded 2-D mask",
         "block_offset": "a second forward pass on a filled cache, a BlockMask",

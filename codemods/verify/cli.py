@@ -76,6 +76,7 @@ Exit status:
     metavar="NAME",
     help="Only this model type or class (repeatable; * allowed).",
 )
+@click.option("--heads", is_flag=True, help="Task heads too, and bare models beside their heads.")
 @click.option(
     "--case",
     "cases",
@@ -131,6 +132,7 @@ def main(
     path: Path,
     before: Path | None,
     models: tuple[str, ...],
+    heads: bool,
     cases: tuple[str, ...],
     python: str,
     jobs: int,
@@ -145,7 +147,7 @@ def main(
 ) -> None:
     """Run the command."""
     failures = _failures(fail_on)
-    options = harness.Options(models, _cases(cases), python, jobs, timeout, int(memory * 2**30))
+    options = harness.Options(models, _cases(cases), python, jobs, timeout, int(memory * 2**30), heads)
     trees = [tree for tree in (before, path) if tree is not None]
     show = sys.stderr.isatty() and not no_progress and not quiet
     try:

@@ -25,6 +25,7 @@ class Options:
         jobs: models run at the same time.
         seconds: the time one model may take.
         memory: the bytes one model may take, beyond what is imported for all of them.
+        heads: whether task heads are run too, and bare models beside their heads.
     """
 
     models: Sequence[str] = ()
@@ -33,6 +34,7 @@ class Options:
     jobs: int = os.cpu_count() or 1
     seconds: float = 120.0
     memory: int = 4 << 30
+    heads: bool = False
 
 
 @dataclass(frozen=True)
@@ -58,6 +60,7 @@ def verify(
         "folder": target.folder,
         "models": list(options.models),
         "cases": list(options.cases),
+        "heads": options.heads,
         "jobs": options.jobs,
         "seconds": options.seconds,
         "memory": options.memory,

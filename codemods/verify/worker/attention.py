@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import contextlib
 import copy
+import importlib
+import inspect
 import os
 from collections.abc import Iterator
 from typing import Any
 
 import torch
 
-from .tiny import KEY_VALUE_HEADS, CannotBuild, one_line, tiny_config
+from .tiny import PROFILES, CannotBuild, one_line, tiny_config
 from .tree import Candidate, Tree
 from .weights import scale_weights
 
@@ -26,7 +28,18 @@ def run_as_users_do(device: str) -> None:
     if device == "cpu":
         os.environ.setdefault("TORCHINDUCTOR_COMPILE_THREADS", "1")
         torch.compiler.set_stance("force_eager")
-        torch.compile(abs)  # imports the compiler (3 s) here, once, and not in every child
+        _warm_up()
+
+
+def _warm_up() -> None:
+    """Run flex attention once, forth and back, so that children inherit what torch sets up for it."""
+    from torch.nn.attention.flex_attention import create_block_mask, flex_attention
+
+    mask = create_block_mask(lambda b, h, q, k: q >= k, None, None, 16, 16, device="cpu")
+    query = torch.ones(1, 1, 16, 16, requires_grad=True)
+    with gradients("cpu"):
+        out, _ = torch.compile(flex_attention)(query, query, query, block_mask=mask, return_lse=True)
+        out.sum().backward()
 
 
 class Models:
@@ -84,27 +97,44 @@ class Models:
 def _first_that_builds(tree: Tree, candidate: Candidate, model_class: Any) -> Any:
     """Return the first tiny configuration that builds, and its eager model."""
     config_class = getattr(model_class, "config_class", None) or tree.config_class(candidate.model_type)
-    failure = "no configuration"
-    for key_value_heads in KEY_VALUE_HEADS:
+    failures: list[str] = []
+    for profile in PROFILES:
         try:
-            config = tiny_config(config_class, key_value_heads)
+            config = tiny_config(config_class, profile)
             model = _new(model_class, config, EAGER)
-            model.eval()(**inputs(config))
+            model.eval()(**inputs(model))
             return config, model
         except CannotBuild as error:
-            failure = str(error)
+            failures.append(str(error))
         except Exception as error:
-            failure = f"model: {one_line(error)}"
-    raise CannotBuild(failure)
+            failures.append(f"model: {one_line(error)}")
+    raise CannotBuild(failures[1])  # the profile with the fewest guesses that suits the most models
 
 
-def inputs(config: Any, batch: int = 2, tokens: int = 64) -> dict[str, Any]:
+def inputs(model: Any, batch: int = 2, tokens: int = 64) -> dict[str, Any]:
     """Return the model inputs other than the mask, the same in every run.
 
     Ids keep clear of the special tokens, which are small or just below the vocabulary's end.
     """
     generator = torch.Generator().manual_seed(0)
-    return {"input_ids": torch.randint(5, 100, (batch, tokens), generator=generator)}
+
+    def ids() -> Any:
+        return torch.randint(5, 100, (batch, tokens), generator=generator)
+
+    given = {"input_ids": ids()}
+    config, parameters = model.config, inspect.signature(model.forward).parameters
+    if getattr(config, "is_encoder_decoder", False) and "decoder_input_ids" in parameters:
+        given["decoder_input_ids"] = ids()
+    if "bbox" in parameters:
+        given["bbox"] = ids()[:, :, None] + torch.tensor([0, 0, 7, 9])
+    required = {name for name, parameter in parameters.items() if parameter.default is parameter.empty}
+    given.update({name: ids() for name in sorted(required - given.keys()) if name.endswith("_input_ids")})
+    if "pixel_values" in required:
+        size = getattr(getattr(config, "vision_config", config), "image_size", 32)
+        given["pixel_values"] = torch.randn(batch, 3, size, size, generator=generator)
+    if type(model).__name__.endswith("ForMultipleChoice"):
+        given = {name: value[:, None] for name, value in given.items()}
+    return given
 
 
 def _new(model_class: Any, config: Any, implementation: Any) -> Any:
@@ -145,20 +175,53 @@ def _with_mask(function: Any, by_lengths: dict[Any, Any]) -> Any:
     return attention
 
 
+class Unsupported(Exception):
+    """torch cannot do something here that a model rightly asks for; the message says what."""
+
+
 @contextlib.contextmanager
 def gradients(device: str) -> Iterator[None]:
     """Compute gradients, through flex attention on a CPU too.
 
     torch refuses that on a CPU, though the unfused path can do it: its check is lifted meanwhile.
-    """
-    import torch.nn.attention.flex_attention as flex
+    One thing that path cannot do, and drops without a word: the gradient of what a score function
+    captures, such as a bias for relative positions.
 
-    check = getattr(flex, "_validate_device", None)
-    if device == "cpu" and check is not None:
-        flex._validate_device = lambda query, key, value: None
-    try:
-        with torch.enable_grad():
-            yield
-    finally:
-        if check is not None:
-            flex._validate_device = check
+    Raises:
+        Unsupported: in the forward pass, where such a gradient would be dropped.
+    """
+    with torch.enable_grad(), contextlib.ExitStack() as stack:
+        if device == "cpu":
+            flex = importlib.import_module("torch.nn.attention.flex_attention")
+            operator = importlib.import_module("torch._higher_order_ops.flex_attention")
+            graphs = getattr(operator, "create_fw_bw_graph", None)
+
+            def watched(score_mod: Any, *args: Any) -> Any:
+                if _captures_a_gradient(score_mod):
+                    raise Unsupported("on a CPU, torch drops the gradient of what a score function captures")
+                return graphs(score_mod, *args) if graphs else None
+
+            _replace(stack, flex, "_validate_device", lambda query, key, value: None)
+            _replace(stack, operator, "create_fw_bw_graph", watched)
+        yield
+
+
+def _replace(stack: contextlib.ExitStack, module: Any, name: str, value: Any) -> None:
+    """Set a module's attribute, where it has one, until the stack is left."""
+    if hasattr(module, name):
+        stack.callback(setattr, module, name, getattr(module, name))
+        setattr(module, name, value)
+
+
+def _captures_a_gradient(function: Any, depth: int = 4) -> bool:
+    """Say whether a function closes over a tensor that wants a gradient, itself or through another."""
+    for cell in getattr(function, "__closure__", None) or ():
+        try:
+            captured = cell.cell_contents
+        except ValueError:  # not set yet
+            continue
+        if isinstance(captured, torch.Tensor) and captured.requires_grad:
+            return True
+        if depth and callable(captured) and _captures_a_gradient(captured, depth - 1):
+            return True
+    return False

@@ -7,6 +7,7 @@ where a place is a token, a generated token, or a parameter.
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
@@ -43,6 +44,10 @@ def _parameter(model: Any, batch: int, place: int) -> str:
     return "in a gradient"
 
 
+class NotApplicable(Exception):
+    """The case asks for something that models of this kind do not have, and is left out."""
+
+
 class Experiment(NamedTuple):
     """One case.
 
@@ -71,7 +76,7 @@ def _forward(make_mask: Callable[[int, int, str], Mask], tokens: int = TOKENS) -
 
         def run(model: Any, masks: list[Any]) -> Any:
             with torch.no_grad():
-                return main_output(model(**_arguments(model, tokens, masks[0]), use_cache=False))
+                return main_output(model(**_arguments(model, tokens, masks[0]), **_uncached(model)))
 
         return Experiment([mask], run, mask.rows)
 
@@ -89,7 +94,7 @@ def _backward(make_mask: Callable[[int, int, str], Mask]) -> Builder:
         def run(model: Any, masks: list[Any]) -> Any:
             model.zero_grad(set_to_none=True)
             with gradients(device):
-                output = main_output(model(**_arguments(model, TOKENS, masks[0]), use_cache=False))
+                output = main_output(model(**_arguments(model, TOKENS, masks[0]), **_uncached(model)))
                 _weighted_sum(output, mask.rows.to(output.device)).backward()
             return _gradients(model)
 
@@ -103,14 +108,14 @@ def _loss(config: Any, device: str) -> Experiment:
 
     def run(model: Any, masks: list[Any]) -> Any:
         arguments = _arguments(model, TOKENS, masks[0])
-        arguments["labels"] = arguments["input_ids"]
+        arguments.update(_labels(model, arguments["input_ids"]))
         if hasattr(model.config, "output_router_logits"):
             arguments["output_router_logits"] = True
         torch.manual_seed(0)
         model.train()
         try:
             with gradients(device), _without_dropout(model):
-                return model(**arguments, use_cache=False).loss.detach().reshape(1, 1)
+                return model(**arguments, **_uncached(model)).loss.detach().reshape(1, 1)
         finally:
             model.eval()
 
@@ -121,7 +126,9 @@ def _offset(first: Mask, second: Mask) -> Experiment:
     """Fill a cache with one forward pass, then compare a second one of several tokens."""
 
     def run(model: Any, masks: list[Any]) -> Any:
-        ids = inputs(model.config, BATCH, TOKENS)["input_ids"].to(_device(model))
+        ids = inputs(model, BATCH, TOKENS)["input_ids"].to(_device(model))
+        if "decoder_input_ids" in inputs(model):
+            raise NotRunnable("the cache of an encoder-decoder is another thing")
         with torch.no_grad():
             filled = model(input_ids=ids[:, :CACHED], **_mask(model, masks[0]), use_cache=True)
             cache = getattr(filled, "past_key_values", None)
@@ -146,6 +153,26 @@ def _offset_block(config: Any, device: str) -> Experiment:
     return _offset(first, block(later(document, CACHED), TOKENS)(BATCH, TOKENS - CACHED, device))
 
 
+def _decoder(make_mask: Callable[[int, int, str], Mask]) -> Builder:
+    """Give the mask to the decoder of an encoder-decoder, and none to the encoder."""
+
+    def build(config: Any, device: str) -> Experiment:
+        mask = make_mask(BATCH, TOKENS, device)
+
+        def run(model: Any, masks: list[Any]) -> Any:
+            arguments = _arguments(model, TOKENS, None)
+            if "decoder_input_ids" not in arguments:
+                raise NotApplicable
+            if masks[0] is not None:
+                arguments["decoder_attention_mask"] = masks[0].to(_device(model))
+            with torch.no_grad():
+                return main_output(model(**arguments, **_uncached(model)))
+
+        return Experiment([mask], run, mask.rows)
+
+    return build
+
+
 def _generate(padded: bool, **settings: Any) -> Builder:
     def build(config: Any, device: str) -> Experiment:
         mask = MASKS["left_padding" if padded else "ones"](BATCH, TOKENS - CACHED, device)
@@ -155,6 +182,7 @@ def _generate(padded: bool, **settings: Any) -> Builder:
                 raise NotRunnable("the model does not generate")
             model.generation_config.eos_token_id = None
             model.generation_config.pad_token_id = 0
+            model.generation_config.decoder_start_token_id = 1
             with torch.no_grad():
                 made = model.generate(
                     **_arguments(model, TOKENS - CACHED, masks[0]),
@@ -179,12 +207,28 @@ def main_output(output: Any) -> Any:
 
 
 def _arguments(model: Any, tokens: int, mask: Any) -> dict[str, Any]:
-    given = {name: value.to(_device(model)) for name, value in inputs(model.config, BATCH, tokens).items()}
+    given = {name: value.to(_device(model)) for name, value in inputs(model, BATCH, tokens).items()}
     return {**given, **_mask(model, mask)}
 
 
 def _mask(model: Any, mask: Any) -> dict[str, Any]:
     return {} if mask is None else {"attention_mask": mask.to(_device(model))}
+
+
+def _uncached(model: Any) -> dict[str, Any]:
+    return {"use_cache": False} if "use_cache" in inspect.signature(model.forward).parameters else {}
+
+
+def _labels(model: Any, ids: Any) -> dict[str, Any]:
+    """Return what a model learns from: next tokens, a class per token or row, or a span."""
+    name = type(model).__name__
+    if name.endswith("ForQuestionAnswering"):
+        return {"start_positions": ids[:, 0] % 7, "end_positions": ids[:, 1] % 7 + 7}
+    if name.endswith("ForTokenClassification"):
+        return {"labels": ids % 2}
+    if name.endswith(("ForSequenceClassification", "ForMultipleChoice")):
+        return {"labels": torch.zeros(len(ids), dtype=torch.long, device=ids.device)}
+    return {"labels": ids}
 
 
 def _device(model: Any) -> Any:
@@ -195,7 +239,8 @@ def _weighted_sum(output: Any, rows: Any) -> Any:
     """Return a sum in which each number of the compared rows has its own weight."""
     generator = torch.Generator().manual_seed(0)
     weights = torch.randn(output.shape, generator=generator).to(output.device) / output[0, 0].numel() ** 0.5
-    return (output * weights)[rows].sum()
+    weighted = output * weights
+    return (weighted[rows] if rows.shape == output.shape[:2] else weighted).sum()
 
 
 def _gradients(model: Any) -> Any:
@@ -228,6 +273,8 @@ EXPERIMENTS: dict[str, Builder] = {
     "block_shared": _forward(shared(causal)),
     "block_uneven": _forward(block(document), tokens=150),
     "packed_2d": _packed,
+    "decoder_padding": _decoder(MASKS["right_padding"]),
+    "decoder_document": _decoder(MASKS["block_document"]),
     "offset": _offset_padded,
     "block_offset": _offset_block,
     "generate_dynamic": _generate(padded=False),

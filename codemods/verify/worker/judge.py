@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Callable
 from typing import Any
 
 import torch
 
-from .attention import EAGER, FLEX, SDPA, Models, masks_given_by_hand
+from .attention import EAGER, FLEX, SDPA, Models, Unsupported, masks_given_by_hand
 from .compare import TOLERANCE, Difference, difference, digest
-from .experiments import EXPERIMENTS, Experiment, NotRunnable
+from .experiments import EXPERIMENTS, Experiment, NotApplicable, NotRunnable
 from .masks import Mask, without_oldest_key
 from .tiny import CannotBuild, one_line
 from .tree import Tree
@@ -33,7 +34,11 @@ def judge(tree: Tree, models: Models, case: str) -> dict[str, Any]:
         digests[SDPA] = _sdpa_digest(models, experiment)
     try:
         got = _run(models, FLEX, experiment, lambda mask: mask.tensor if mask.block is None else mask.block)
+    except Unsupported as error:
+        raise NotRunnable(str(error)) from error
     except Exception as error:
+        if models.device == "cpu" and re.search(r"\bCPU\b", str(error)):
+            raise NotRunnable(f"refused on a CPU: {one_line(error)}") from error
         return {
             "verdict": "crash",
             "exception": one_line(error),
@@ -60,6 +65,7 @@ def _where(models: Models, experiment: Experiment, found: Difference) -> str | N
 
 
 def _run(models: Models, implementation: str, experiment: Experiment, form: Callable[[Mask], Any]) -> Any:
+    torch.manual_seed(0)
     return experiment.run(models.get(implementation), [form(mask) for mask in experiment.masks])
 
 
@@ -73,7 +79,7 @@ def _reference(tree: Tree, models: Models, experiment: Experiment) -> tuple[Any,
     can_be_given_by_hand = any(mask.block is not None for mask in experiment.masks)
     try:
         expected = _run(models, EAGER, experiment, lambda mask: mask.tensor)
-    except NotRunnable:
+    except (NotApplicable, NotRunnable):
         raise
     except Exception as error:
         if not can_be_given_by_hand:
@@ -96,6 +102,8 @@ def _by_hand(tree: Tree, models: Models, experiment: Experiment, why: str) -> tu
             expected = _run(models, EAGER, experiment, lambda mask: None)
         with masks_given_by_hand(tree, [without_oldest_key(mask) for mask in dense]):
             wrong = _run(models, EAGER, experiment, lambda mask: None)
+    except NotRunnable:
+        raise
     except Exception as error:
         raise NotRunnable(f"eager attention cannot run it: {one_line(error)}") from error
     if torch.equal(wrong, expected):

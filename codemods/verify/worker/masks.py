@@ -154,7 +154,7 @@ def shared(function: MaskFunction) -> MaskBuilder:
         seen = attended(function, 1, tokens, tokens)
         rows = seen.any(-1).expand(batch, tokens)
         return Mask(
-            additive(seen).expand(batch, -1, -1, -1), block_mask(function, None, tokens, tokens, device), rows
+            additive(seen).repeat(batch, 1, 1, 1), block_mask(function, None, tokens, tokens, device), rows
         )
 
     return build

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import inspect
 import time
 from collections.abc import Iterator
 from typing import Any
 
 from .attention import FLEX, Models
-from .experiments import NotRunnable
+from .experiments import NotApplicable, NotRunnable
 from .judge import judge
 from .tiny import CannotBuild, one_line
 from .tree import Candidate, Tree
@@ -20,7 +21,7 @@ def results(tree: Tree, candidate: Candidate, cases: list[str], device: str) -> 
     except Exception as error:
         yield from _all_not_runnable(candidate, cases, f"cannot be imported: {one_line(error)}")
         return
-    if not getattr(model_class, "_supports_flex_attn", False):
+    if not getattr(model_class, "_supports_flex_attn", False) or not _takes_text(model_class):
         return
     started = time.perf_counter()
     try:
@@ -33,11 +34,21 @@ def results(tree: Tree, candidate: Candidate, cases: list[str], device: str) -> 
         result = _named(candidate, case)
         try:
             result.update(judge(tree, models, case))
+        except NotApplicable:
+            continue
         except NotRunnable as error:
             result.update(verdict="not-runnable", reason=str(error))
+        except Exception as error:
+            result.update(verdict="not-runnable", reason=f"the harness cannot do it: {one_line(error)}")
         result["seconds"] = round(time.perf_counter() - started, 4)
         started = time.perf_counter()
         yield result
+
+
+def _takes_text(model_class: Any) -> bool:
+    """Say whether a class takes tokens and a mask over them; images and sound have none."""
+    parameters = inspect.signature(model_class.forward).parameters
+    return "input_ids" in parameters and "attention_mask" in parameters
 
 
 def _named(candidate: Candidate, case: str) -> dict[str, Any]:

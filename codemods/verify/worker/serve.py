@@ -19,7 +19,8 @@ def serve(request: dict[str, Any], answers: int) -> None:
 
     Args:
         request: ``root`` and ``package`` of the tree, ``folder`` (a model's, or None), ``models``
-            and ``cases`` (names), ``jobs`` at a time, ``seconds`` and ``memory`` (bytes) for each.
+            and ``cases`` (names), ``heads`` (whether task heads too), ``jobs`` at a time,
+            ``seconds`` and ``memory`` (bytes) for each.
         answers: the file descriptor to write events to.
     """
     channel = Channel(answers)
@@ -33,7 +34,7 @@ def serve(request: dict[str, Any], answers: int) -> None:
     device = _device()
     channel.send("environment", **_environment(tree, device), network=network)
     chosen, unmatched = _chosen(tree, request)
-    channel.send("plan", models=[list(candidate) for candidate in chosen], unmatched=unmatched)
+    channel.send("plan", models=[[c.model_type, c.class_name] for c in chosen], unmatched=unmatched)
     _make_ready(tree, device)
     if hasattr(os, "fork") and device == "cpu":
         _run_forked(tree, chosen, request, device, channel)
@@ -96,9 +97,18 @@ def _chosen(tree: Tree, request: dict[str, Any]) -> tuple[list[Candidate], list[
         for candidate in tree.candidates()
         if folder is None or tree.folder(candidate.model_type).split(".")[-1] == folder
     ]
-    matching = {name: [c for c in inside if any(fnmatch.fnmatch(part, name) for part in c)] for name in names}
+    if not names:
+        return [candidate for candidate in inside if request["heads"] or not candidate.extra], []
+    matching = {name: [c for c in inside if _is_meant(c, name, request["heads"])] for name in names}
     unmatched = [name for name, found in matching.items() if not found]
-    return [c for c in inside if not names or any(c in found for found in matching.values())], unmatched
+    return [c for c in inside if any(c in found for found in matching.values())], unmatched
+
+
+def _is_meant(candidate: Candidate, name: str, heads: bool) -> bool:
+    """A class's own name means it in any case, its model type only where it is not extra."""
+    if fnmatch.fnmatch(candidate.class_name, name):
+        return True
+    return fnmatch.fnmatch(candidate.model_type, name) and (heads or not candidate.extra)
 
 
 def _run(tree: Tree, candidate: Candidate, cases: list[str], device: str, channel: Channel) -> None:
@@ -106,6 +116,7 @@ def _run(tree: Tree, candidate: Candidate, cases: list[str], device: str, channe
 
     for result in model.results(tree, candidate, cases, device):
         channel.send("result", **result)
+    channel.send("finished", **{"class": candidate.class_name})
 
 
 def _run_forked(
@@ -121,14 +132,19 @@ def _run_forked(
         return job
 
     answered: dict[str, set[str]] = {}
+    finished: set[str] = set()
     jobs = [job_of(candidate) for candidate in chosen]
     for answer in run_forked(jobs, request["jobs"], request["seconds"]):
         if isinstance(answer, Ended):
             candidate = chosen[answer.job]
-            _report_lost(candidate, request["cases"], answered, answer.reason, channel)
+            if candidate.class_name not in finished:
+                _report_lost(candidate, request["cases"], answered, answer.reason, channel)
             channel.send("done", model_type=candidate.model_type, **{"class": candidate.class_name})
         else:
             event = json.loads(answer)
+            if event["event"] == "finished":
+                finished.add(event["class"])
+                continue
             answered.setdefault(event["class"], set()).add(event["case"])
             channel.send_line(answer)
 
@@ -143,8 +159,6 @@ def _report_lost(
     """Report the cases that a child did not come to: the first is what it ended at."""
     came = answered.get(candidate.class_name, set())
     lost = [case for case in cases if case not in came]
-    if reason is None and not came:
-        return  # it claims no flex attention
     what = f"the process {reason or 'ended before it was done'}"
     for position, case in enumerate(lost):
         fields = {"model_type": candidate.model_type, "class": candidate.class_name, "case": case}

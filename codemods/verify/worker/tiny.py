@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import inspect
 import re
-from typing import Any
+from typing import Any, NamedTuple
 
 from .hints import HINTS
 
@@ -18,11 +18,36 @@ WINDOW = 16
 HIDDEN = 64
 HEADS = 4
 LAYERS = 2
+
+
+class Profile(NamedTuple):
+    """One way to choose what names alone do not decide.
+
+    Attributes:
+        key_value_heads: how many, where the class tells them apart from the heads.
+        fill: whether to give a size to what is ``None`` by default and was not derived from others.
+        extra_kind: a kind of layer to add where all layers are of one kind.
+    """
+
+    key_value_heads: int
+    fill: bool = False
+    extra_kind: str | None = None
+
+
 # Grouped key-value heads first: they are the harder case. Some models only know as many as heads.
-KEY_VALUE_HEADS = (2, HEADS)
+PROFILES = (
+    Profile(2),
+    Profile(HEADS),
+    Profile(2, fill=True),
+    Profile(HEADS, fill=True),
+    Profile(HEADS, fill=True, extra_kind="full_attention"),
+    Profile(HEADS, fill=True, extra_kind="attention"),
+)
 
 # The first pattern that matches the whole name decides. Only integers are replaced.
 _SIZES = [
+    (r"num_kv_shared_layers|num_nextn_predict_layers", 0),
+    (r"n_groups|mamba_n_groups|mamba_ngroups|num_dense_layers", 1),
     (r"(.*_)?vocab(ulary)?_size(_.*)?|n_vocab|.*_vocab_size.*|n_words", VOCABULARY),
     (r"(.*_)?(sliding_window|attention_window|local_attention|window_size|sliding_window_size)", WINDOW),
     (r"(.*_)?(attention_chunk_size|chunk_size|block_length)", WINDOW),
@@ -52,6 +77,9 @@ _SIZES = [
     (r"image_size", 32),
     (r"patch_size", 8),
     (r"max_window_layers", 0),
+    (r"base_channels", 32),
+    (r"num_codebooks", 1),
+    (r"codebook_size", VOCABULARY),
 ]
 
 # Where the default is ``None`` and the class derives something else (or nothing) from it.
@@ -66,87 +94,126 @@ class CannotBuild(Exception):
     """A tiny configuration or model cannot be made; the message says why."""
 
 
-def tiny_config(config_class: Any, key_value_heads: int) -> Any:
+def tiny_config(config_class: Any, profile: Profile) -> Any:
     """Return a small configuration of ``config_class``, sub-configurations included.
 
     Args:
         config_class: a ``PretrainedConfig`` subclass of the tree.
-        key_value_heads: how many, where the class tells them apart from the heads.
+        profile: what to choose where names do not decide.
 
     Raises:
         CannotBuild: if the class refuses every small configuration tried.
     """
     try:
-        return config_class(**tiny_values(config_class, key_value_heads))
+        return config_class(**tiny_values(config_class, profile))
     except Exception as error:
         raise CannotBuild(f"configuration: {one_line(error)}") from error
 
 
-def tiny_values(config_class: Any, key_value_heads: int) -> dict[str, Any]:
+def tiny_values(config_class: Any, profile: Profile) -> dict[str, Any]:
     """Return the keyword arguments that make ``config_class`` tiny."""
     default = _default(config_class)
     parameters = _parameters(config_class)
     values: dict[str, Any] = {}
     tokens = iter(range(VOCABULARY - 1, 0, -1))
     for name, given in parameters.items():
-        value = given if default is None else getattr(default, name, given)
-        if given is None and value is not None and not _LAYER_KINDS.fullmatch(name):
-            value = None  # derived by the class itself; it will derive it again from the small values
-        small = _small(name, value, tokens)
-        if small == "key_value_heads":
-            small = key_value_heads
+        value = given
+        if given is not None or profile.fill:
+            value = _value(default, name, given)
+        small = _small(name, value, tokens, profile)
         if small is not None:
             values[name] = small
-    values.update(_layer_kinds(default, parameters))
-    values.update(_sub_configs(config_class, default, key_value_heads))
-    values.update(HINTS.get(getattr(config_class, "model_type", ""), {}))
+    values.update(_layer_kinds(default, parameters, profile))
+    values.update(_sub_configs(config_class, default, profile))
     if "use_sliding_window" in parameters:
         values["use_sliding_window"] = True
-    return values
+    return _merged(values, HINTS.get(getattr(config_class, "model_type", ""), {}))
 
 
-def _small(name: str, value: Any, tokens: Any) -> Any:
+def _value(default: Any, name: str, given: Any) -> Any:
+    """Return a default configuration's value; ``given`` where it will not say."""
+    try:
+        return getattr(default, name, given)
+    except Exception:  # values that differ from layer to layer have no single answer
+        return given
+
+
+def _merged(values: dict[str, Any], hints: dict[str, Any]) -> dict[str, Any]:
+    """Return ``values`` with ``hints`` over them, dictionaries within dictionaries too."""
+    merged = dict(values)
+    for name, hint in hints.items():
+        inner = merged.get(name)
+        merged[name] = _merged(inner, hint) if isinstance(inner, dict) and isinstance(hint, dict) else hint
+    return merged
+
+
+def _small(name: str, value: Any, tokens: Any, profile: Profile) -> Any:
     """Return the small value for one parameter, or None to leave the default."""
     if name in _SPECIAL_TOKENS:
         return _SPECIAL_TOKENS[name]
     if isinstance(value, bool):
         return None
+    if isinstance(value, dict) and "mrope_section" in value:
+        return {**value, "mrope_section": _rotary_sections(value)}
+    if isinstance(value, (list, tuple)) and value and all(type(entry) is int for entry in value):
+        return _small_list(name, list(value))
     if isinstance(value, float) and _DROPOUT.search(name):
         return 0.0  # what is random in training cannot be compared
     if _TOKEN.fullmatch(name) and isinstance(value, int):
         return next(tokens) if value >= VOCABULARY else None
-    if not isinstance(value, int) and not (value is None and _NONE_IS_A_SIZE.fullmatch(name)):
+    if value is None and not (profile.fill or _NONE_IS_A_SIZE.fullmatch(name)):
+        return None
+    if not isinstance(value, (int, type(None))):
         return None
     for pattern, size in _SIZES:
         if re.fullmatch(pattern, name):
-            return size
+            return profile.key_value_heads if size == "key_value_heads" else size
     return None
 
 
-def _layer_kinds(default: Any, parameters: dict[str, Any]) -> dict[str, Any]:
+def _small_list(name: str, value: list[int]) -> list[int] | None:
+    """Return small sizes for a list of one size per stage, or None for a list of something else."""
+    if name == "eos_token_id":
+        return [2]
+    if len(value) > 1 and re.fullmatch(r"depths?|embed_dim|hidden_sizes|num_heads|num_groups", name):
+        return [{"depth": 1, "depths": 1, "num_heads": HEADS, "num_groups": HEADS}.get(name, HIDDEN)] * len(
+            value
+        )
+    return None
+
+
+def _rotary_sections(rope: dict[str, Any]) -> list[int]:
+    """Split the rotated half of a tiny head among time, height and width."""
+    half = int(HIDDEN // HEADS * rope.get("partial_rotary_factor", 1.0)) // 2
+    return [half - 2 * (half // 3), half // 3, half // 3]
+
+
+def _layer_kinds(default: Any, parameters: dict[str, Any], profile: Profile) -> dict[str, Any]:
     """Return lists that name a kind per layer, each kind once, and the number of layers to match."""
     values: dict[str, Any] = {}
     for name in parameters:
-        kinds = getattr(default, name, None)
-        if not (_LAYER_KINDS.fullmatch(name) and isinstance(kinds, (list, tuple)) and kinds):
+        if not _LAYER_KINDS.fullmatch(name):
             continue
-        if all(isinstance(kind, str) for kind in kinds):
-            distinct = list(dict.fromkeys(kinds))
+        kinds = _value(default, name, None) or []
+        distinct = [kind for kind in dict.fromkeys(kinds) if isinstance(kind, str)]
+        if profile.extra_kind and len(distinct) < 2:
+            distinct = list(dict.fromkeys([*distinct, profile.extra_kind]))
+        if distinct:
             values[name] = distinct if len(distinct) > 1 else distinct * LAYERS
             values["num_hidden_layers"] = len(values[name])
     return values
 
 
-def _sub_configs(config_class: Any, default: Any, key_value_heads: int) -> dict[str, Any]:
+def _sub_configs(config_class: Any, default: Any, profile: Profile) -> dict[str, Any]:
     """Return a tiny dictionary for each sub-configuration."""
     values: dict[str, Any] = {}
     for name, sub_class in (getattr(config_class, "sub_configs", None) or {}).items():
-        current = getattr(default, name, None)
+        current = _value(default, name, None)
         if current is not None:
             sub_class = type(current)
         elif not getattr(sub_class, "model_type", ""):
             continue
-        values[name] = tiny_values(sub_class, key_value_heads)
+        values[name] = tiny_values(sub_class, profile)
         values[name]["model_type"] = sub_class.model_type
     return values
 

@@ -7,15 +7,24 @@ import importlib
 import re
 import sys
 import traceback
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
 
 # The auto mappings whose classes are verified, in the order of the report. The names are those of
 # ``models/auto/modeling_auto.py``; older and newer trees lack some.
-_AUTO_MAPPINGS = (
+_LANGUAGE_HEADS = (
     "MODEL_FOR_CAUSAL_LM_MAPPING_NAMES",
     "MODEL_FOR_IMAGE_TEXT_TO_TEXT_MAPPING_NAMES",
+    "MODEL_FOR_SEQ_TO_SEQ_CAUSAL_LM_MAPPING_NAMES",
+    "MODEL_FOR_MASKED_LM_MAPPING_NAMES",
+)
+_BARE = "MODEL_MAPPING_NAMES"
+_TASK_HEADS = (
+    "MODEL_FOR_SEQUENCE_CLASSIFICATION_MAPPING_NAMES",
+    "MODEL_FOR_TOKEN_CLASSIFICATION_MAPPING_NAMES",
+    "MODEL_FOR_QUESTION_ANSWERING_MAPPING_NAMES",
+    "MODEL_FOR_MULTIPLE_CHOICE_MAPPING_NAMES",
 )
 
 
@@ -24,10 +33,15 @@ class Unusable(Exception):
 
 
 class Candidate(NamedTuple):
-    """A model class that the auto mappings name; nothing is known of its claims yet."""
+    """A model class that the auto mappings name; nothing is known of its claims yet.
+
+    Attributes:
+        extra: whether it is run only when asked for: a task head, or a bare model beside its heads.
+    """
 
     model_type: str
     class_name: str
+    extra: bool = False
 
 
 class Tree:
@@ -66,12 +80,24 @@ class Tree:
 
     def candidates(self) -> list[Candidate]:
         """Return the classes the auto mappings name, each once, under its own model type."""
+        heads = self._named(_LANGUAGE_HEADS)
+        with_head = {model_type for types in heads.values() for model_type in types}
+        bare = self._named([_BARE])
+        found = {name: Candidate(_own_type(name, types), name) for name, types in heads.items()}
+        for name, types in bare.items():
+            found.setdefault(name, Candidate(_own_type(name, types), name, bool(with_head & {*types})))
+        for name, types in self._named(_TASK_HEADS).items():
+            found.setdefault(name, Candidate(_own_type(name, types), name, True))
+        return list(found.values())
+
+    def _named(self, mappings: Iterable[str]) -> dict[str, list[str]]:
+        """Return class name -> its model types, for some of the auto mappings."""
         found: dict[str, list[str]] = {}
-        for mapping in _AUTO_MAPPINGS:
+        for mapping in mappings:
             for model_type, names in getattr(self._models, mapping, {}).items():
                 for name in (names,) if isinstance(names, str) else names:
                     found.setdefault(name, []).append(model_type)
-        return [Candidate(_own_type(name, types), name) for name, types in found.items()]
+        return found
 
     def folder(self, model_type: str) -> str:
         """Return the name of the folder under ``models/`` that holds a model type."""
