@@ -46,6 +46,9 @@ CONFIG_DEFAULTS: dict[str, object] = {
 # Methods of a model's base class that have nothing to do with masks and are costly to follow.
 NOT_FOLLOWED = frozenset({"post_init", "init_weights", "_init_weights", "tie_weights", "from_pretrained"})
 
+# Calls that return a BlockMask of their own.
+MAKES_BLOCK_MASK = frozenset({"torch.nn.attention.flex_attention.create_block_mask"})
+
 # Calls that are given a function and arguments for it.
 CALLS_ITS_ARGUMENT = frozenset({"torch.utils.checkpoint.checkpoint", "_gradient_checkpointing_func"})
 
@@ -86,6 +89,8 @@ def call_outside(path: str, node: ast.Call, given: Arguments, frame: Frame) -> V
             if first and name.endswith("List")
             else frozenset({List(union(*map(_element, given.positional)))})
         )
+    if name in MAKES_BLOCK_MASK:
+        return BLOCK
     if name == "len" and Block() in first:
         frame.site(node, node.args[0], "len() does not take a BlockMask")
     if name.startswith("torch.") and name not in surface.TAKES_ANYTHING and given.carry_block():

@@ -82,6 +82,15 @@ def test_mask_method_under_its_flex_branch(follow):
     assert names(follow(model(body))) == []
 
 
+def test_mask_method_that_makes_another_block_mask(follow):
+    """As the window mend does: what it hands out is a BlockMask again, and nothing is left to mend."""
+    body = "return create_block_mask(attention_mask.mask_mod, 1, 1, 4, 4)"
+    source = "from torch.nn.attention.flex_attention import create_block_mask\n" + "\n".join(
+        line[4:] for line in model(body).splitlines()
+    )
+    assert names(follow(source)) == []
+
+
 def test_helper_that_is_no_mask_method(follow):
     source = model("self.note(attention_mask)\nreturn attention_mask")
     assert names(follow(source + "\n        def note(self, attention_mask):\n            return 3\n")) == []
