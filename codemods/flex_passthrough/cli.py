@@ -14,6 +14,7 @@ from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 import codemods
 from codemods.flex_passthrough import api
 from codemods.flex_passthrough.config import ConfigError, find_config, load_config, rule_ids
+from codemods.flex_passthrough.regeneration import RegenerationError
 from codemods.flex_passthrough.settings import Mode, Settings
 from codemods.review.finding import Status
 from codemods.review.report import Report
@@ -42,6 +43,12 @@ Exit codes:
     help="auto: edit the root, generated files and copies follow. in-place: edit each offending "
     "definition itself. modular: only through the repository's converter.",
 )
+@click.option(
+    "--python",
+    metavar="INTERPRETER",
+    type=click.Path(path_type=Path),
+    help="What runs the repository's converter; it needs what that imports (default: this interpreter).",
+)
 @click.option("--exclude", metavar="GLOB", multiple=True, help="Leave these paths alone (gitignore style).")
 @click.option(
     "--config", type=click.Path(path_type=Path), help="Take [tool.flex_passthrough] from this file."
@@ -66,6 +73,7 @@ def command(
     ignore: str | None,
     unsafe_fixes: bool,
     mode: str | None,
+    python: Path | None,
     exclude: tuple[str, ...],
     config: Path | None,
     output_format: str,
@@ -85,10 +93,7 @@ def command(
     console = _console(color)
     try:
         settings = _settings(paths, config, select, ignore, exclude, mode, unsafe_fixes)
-        if settings.mode is Mode.MODULAR:
-            raise ConfigError(
-                "--mode modular needs the repository's converter, which is not driven yet; use auto"
-            )
+        settings = replace(settings, python=python)
     except ConfigError as error:
         raise click.UsageError(str(error)) from None
     try:
@@ -99,7 +104,7 @@ def command(
     except KeyboardInterrupt:
         console.print("interrupted; nothing was half-written", highlight=False)
         sys.exit(INTERRUPTED)
-    except ValueError as error:  # a pattern of --exclude
+    except (RegenerationError, ValueError) as error:  # ValueError: a pattern of --exclude
         raise click.UsageError(str(error)) from None
     _put(_data(plan, output_format, dry_run=dry_run), output)
     _report(plan, console, quiet=quiet, verbosity=2 if explain else verbose)

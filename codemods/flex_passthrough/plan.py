@@ -12,6 +12,7 @@ from pathlib import Path
 
 from codemods.flex_passthrough.editing import FileEdits, Workshop
 from codemods.flex_passthrough.mends.cannot import CannotMend
+from codemods.flex_passthrough.regeneration import Regenerated, regenerate_changes
 from codemods.flex_passthrough.rules.rule import Mend
 from codemods.flex_passthrough.scan import Diagnosed, Progress, scan
 from codemods.flex_passthrough.settings import Mode, Settings
@@ -69,6 +70,9 @@ def make_plan(
         paths: files and folders within it that may be edited.
         settings: rules, mode and exclusions.
         progress: told (what is done, steps done, steps in all).
+
+    Raises:
+        RegenerationError: in mode ``modular``, where the repository's converter cannot be run.
     """
     found = discover(paths, settings.exclude)
     index = Index(tree)
@@ -82,10 +86,25 @@ def make_plan(
             progress("planning edits", done, len(decisions))
         _plan_decision(decision, workshop, settings)
         plan.findings += decision.findings
-    plan.changes = _changes(tree, workshop)
+    final = regenerate_changes(tree, repository, _changes(tree, workshop), settings, progress)
+    plan.changes, plan.notices = final.changes, list(final.notices)
+    _take_over(plan.findings, final)
     plan.findings.sort(key=Finding.sort_key)
     plan.problems = sorted({*found.problems, *index.problems})
     return plan
+
+
+def _take_over(findings: Iterable[Finding], final: Regenerated) -> None:
+    """Bring the findings in step with what regeneration left of their changes."""
+    changed = {change.name for change in final.changes}
+    for finding in findings:
+        if finding.status is not Status.WOULD_FIX:
+            continue
+        if finding.path in final.failed:
+            _settle([finding], Status.FAILED, final.failed[finding.path])
+        elif finding.path in final.stale:
+            _settle([finding], Status.SKIPPED, "the file is out of step with its modular file; convert it")
+        finding.files = tuple(name for name in finding.files if name in changed)
 
 
 def _decide(

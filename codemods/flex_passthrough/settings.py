@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import Enum
+from pathlib import Path
 
 from codemods.flex_passthrough.rules import RULES
 from codemods.flex_passthrough.rules.rule import Rule
@@ -30,6 +31,7 @@ class Settings:
         select: rule ids to ask; empty for all.
         ignore: rule ids not to ask.
         exclude: gitignore-style patterns of paths to leave alone.
+        python: the interpreter that runs the repository's converter; None for the current one.
         line_length: what the tree's formatter is set to; None takes what each file shows.
     """
 
@@ -38,6 +40,7 @@ class Settings:
     exclude: tuple[str, ...] = ()
     unsafe_fixes: bool = False
     mode: Mode = Mode.AUTO
+    python: Path | None = None
     line_length: int | None = None
 
     def rules(self) -> list[Rule]:

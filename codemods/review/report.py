@@ -31,12 +31,14 @@ class Report:
     Attributes:
         root: what all names are relative to.
         problems: what could not be read or parsed.
+        notices: what else the user should know, a line each.
     """
 
     root: Path
     findings: list[Finding] = field(default_factory=list)
     changes: list[Change] = field(default_factory=list)
     problems: list[Problem] = field(default_factory=list)
+    notices: list[str] = field(default_factory=list)
     files_seen: int = 0
 
     def add(self, other: Report) -> None:
@@ -44,6 +46,7 @@ class Report:
         self.findings = sorted([*self.findings, *other.findings], key=Finding.sort_key)
         self.changes = sorted([*self.changes, *other.changes], key=lambda change: change.name)
         self.problems = sorted({*self.problems, *other.problems})
+        self.notices += other.notices
         self.files_seen += other.files_seen
 
     def count(self, status: Status) -> int:

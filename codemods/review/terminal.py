@@ -90,6 +90,8 @@ def print_summary(report: Report, console: Console) -> None:
             )
     elif not report.count(Status.FAILED):
         _say(console, Text(f"Nothing to fix in {_plural(report.files_seen, 'file')}."))
+    for notice in report.notices:
+        _say(console, Text(f"  {printable(notice)}"))
     for reason, count in report.skipped_reasons():
         _say(console, Text(f"  {count} skipped: {reason}", style="yellow"))
     failed = report.count(Status.FAILED)
