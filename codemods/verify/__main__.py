@@ -1,6 +1,10 @@
 """``python -m codemods.verify``."""
 
-from codemods.verify.cli import main
+from codemods.source.import_path import forget_working_directory
+
+forget_working_directory()
+
+from codemods.verify.cli import main  # noqa: E402 - not before the import path is safe
 
 if __name__ == "__main__":
     main()

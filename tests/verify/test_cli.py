@@ -1,12 +1,14 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
 
+import codemods
 from codemods.verify.cases import CASES, select
 
 
@@ -19,6 +21,21 @@ def test_help_names_every_case() -> None:
     run = verify("--help")
     assert run.returncode == 0
     assert all(f"{case} " in run.stdout for case in CASES)
+
+
+@pytest.mark.parametrize("name", ["click.py", "rich.py", "libcst.py", "filelock.py"])
+def test_what_lies_in_the_working_directory_is_not_imported(tmp_path: Path, name: str) -> None:
+    (tmp_path / name).write_text("raise SystemExit('imported')\n", encoding="utf-8")
+    root = Path(codemods.__file__).parents[1]
+    run = subprocess.run(
+        [sys.executable, "-m", "codemods.verify", "--version"],
+        cwd=tmp_path,
+        env={**os.environ, "PYTHONPATH": str(root)},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert (run.returncode, run.stderr) == (0, "")
 
 
 def test_a_missing_path_is_one_line(tmp_path: Path) -> None:
