@@ -18,9 +18,9 @@ CREATE_BLOCK_MASK = Need(BLOCK_MASK.module, "create_block_mask", guarded=True)
 _SOURCE = '''\
 {signature}
     """
-    Restrict a BlockMask to a sliding window, just as a 4D mask is restricted for a
-    sliding layer: a query sees the last `window` keys at most, and only the
-    `key_length` keys from `offset` on are left.
+    Restrict a BlockMask to a sliding window, just as a 4D mask is restricted: a query
+    sees the last `window` keys at most, and only the `key_length` keys from `offset` on
+    are left.
 
     All sliding layers of a forward pass share the result, which is kept on `block_mask`
     and dies with it.
@@ -30,15 +30,18 @@ _SOURCE = '''\
             `create_block_mask`: its `mask_mod` alone tells which keys are seen.
         window (int): How many keys a query sees at most, its own included.
         offset (int): The first key that is left.
-        key_length (int): How many keys are left at most.
+        key_length (int): How many keys are left at most; by default all from `offset` on.
+        query_offset (int or torch.Tensor): How far the first query stands behind the first
+            key, such as the number of tokens in the cache.
 
     Returns:
         BlockMask
     """
     offset = int(offset)
     query_length, total_length = block_mask.shape[-2:]
-    key_length = min(key_length, total_length - offset)
-    restriction = (window, offset, key_length)
+    keys_left = total_length - offset
+    key_length = min(key_length or keys_left, keys_left)
+    restriction = (window, offset, key_length, query_offset)
     kept = getattr(block_mask, "_last_slide", None)
     if kept is not None and kept[0] == restriction:
         return kept[1]
@@ -47,7 +50,7 @@ _SOURCE = '''\
 
     def sliding_mask_mod(batch_idx, head_idx, q_idx, kv_idx):
         kv_idx = kv_idx + offset
-        in_window = q_idx - kv_idx < window
+        in_window = q_idx + query_offset - kv_idx < window
         return in_window & mask_mod(batch_idx, head_idx, q_idx, kv_idx)
 
     batch_size, num_heads = block_mask.kv_num_blocks.shape[:2]
@@ -99,9 +102,19 @@ def add_window_helper(
 
 def _signature(width: int) -> str:
     """Return the helper's ``def``, broken as black would if it is too long."""
-    parameters = 'block_mask: "BlockMask", window: int, offset: int, key_length: int'
-    line = f'def {HELPER}({parameters}) -> "BlockMask":'
-    return line if len(line) <= width else f'def {HELPER}(\n    {parameters}\n) -> "BlockMask":'
+    parameters = [
+        'block_mask: "BlockMask"',
+        "window: int",
+        "offset: int = 0",
+        "key_length=None",
+        "query_offset=0",
+    ]
+    flat = ", ".join(parameters)
+    if len(line := f'def {HELPER}({flat}) -> "BlockMask":') <= width:
+        return line
+    if len(line := f"    {flat}") > width:
+        line = "\n".join(f"    {parameter}," for parameter in parameters)
+    return f'def {HELPER}(\n{line}\n) -> "BlockMask":'
 
 
 def _asks_to_compile(call: ast.Call) -> bool:
