@@ -72,6 +72,17 @@ def lay_out(expression: cst.BaseExpression, frame: Frame, code: Code) -> str | N
     return frame.newline.join(["(", *body, f"{frame.indentation})"])
 
 
+def lay_out_call(head: str, arguments: list[str], indentation: str, frame: Frame) -> list[str]:
+    """Return the lines of a call as black would break them; ``head`` ends with what is called."""
+    flat = ", ".join(arguments)
+    if frame.fits(f"{head}({flat})"):
+        return [f"{head}({flat})"]
+    inner = indentation + frame.unit
+    if frame.fits(inner + flat):
+        return [f"{head}(", inner + flat, f"{indentation})"]
+    return [f"{head}(", *(f"{inner}{argument}," for argument in arguments), f"{indentation})"]
+
+
 def _split(node: cst.BaseExpression) -> list[list[Operand]]:
     """Split an expression at its weakest operators, and each part at the next weaker ones."""
     if isinstance(node, cst.IfExp):

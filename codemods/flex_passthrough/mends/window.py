@@ -20,7 +20,7 @@ import libcst as cst
 from libcst import matchers as m
 
 from codemods.flex_passthrough.mends.cannot import CannotMend
-from codemods.flex_passthrough.mends.layout import Frame, lay_out
+from codemods.flex_passthrough.mends.layout import Frame, lay_out, lay_out_call
 from codemods.flex_passthrough.mends.slices import Slice, read, slice_function
 from codemods.flex_passthrough.mends.width import indent_unit, indentation, line_width, quote
 from codemods.flex_passthrough.mends.window_helper import HELPER
@@ -257,7 +257,7 @@ def _insert_arm(
         f"{depth}elif {lay_out(cst.parse_expression(test), frame, part.code)}:",
         inner + _COMMENT,
         f"{inner}{slide.first_key} = {part.code(slide.offset)}",
-        *_call(f"{inner}{mask} = {helper}", arguments, inner, frame),
+        *lay_out_call(f"{inner}{mask} = {helper}", arguments, inner, frame),
     ]
     start = source.after(line)
     return Edit(start, start, "".join(each + newline for each in lines))
@@ -266,14 +266,3 @@ def _insert_arm(
 def _is_comment_below(line: str, depth: str) -> bool:
     """Recognize a comment that is indented deeper than ``depth``."""
     return line.lstrip().startswith("#") and line.startswith(depth) and line[len(depth)] in " \t"
-
-
-def _call(head: str, arguments: list[str], indentation: str, frame: Frame) -> list[str]:
-    """Return the lines of a call as black would break them."""
-    flat = ", ".join(arguments)
-    if frame.fits(f"{head}({flat})"):
-        return [f"{head}({flat})"]
-    inner = indentation + frame.unit
-    if frame.fits(inner + flat):
-        return [f"{head}(", inner + flat, f"{indentation})"]
-    return [f"{head}(", *(f"{inner}{argument}," for argument in arguments), f"{indentation})"]
