@@ -16,7 +16,7 @@ import libcst as cst
 from libcst.metadata import CodeRange, MetadataWrapper, PositionProvider
 
 from codemods.flex_passthrough.mends.cannot import CannotMend
-from codemods.source.position import Span, split_lines
+from codemods.source.position import Span, character_column, split_lines
 
 Function = ast.FunctionDef | ast.AsyncFunctionDef
 
@@ -37,6 +37,14 @@ class Text:
     def after(self, line: int) -> int:
         """Return the offset just behind a line and its line end."""
         return self.starts[line]
+
+    def extent(self, node: ast.expr | ast.stmt) -> tuple[int, int]:
+        """Return the character offsets between which a node of the syntax tree stands."""
+        end_line, end_column = node.end_lineno or node.lineno, node.end_col_offset or node.col_offset
+        return (
+            self.offset(node.lineno, character_column(self.lines[node.lineno - 1], node.col_offset)),
+            self.offset(end_line, character_column(self.lines[end_line - 1], end_column)),
+        )
 
     def newline(self, line: int = 1) -> str:
         """Return the line end that ``line`` has, or the file's first if it has none."""

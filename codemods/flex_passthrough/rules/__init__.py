@@ -2,10 +2,19 @@
 
 from __future__ import annotations
 
-from codemods.flex_passthrough.rules import flex001_missing_passthrough, flex002_tensor_only_operation
+from codemods.flex_passthrough.rules import (
+    flex001_missing_passthrough,
+    flex002_tensor_only_operation,
+    flex003_causality_dropped,
+)
 from codemods.flex_passthrough.rules.rule import Rule
 
 # In the order of their ids. An id never changes its meaning.
 RULES: dict[str, Rule] = {
-    rule.id: rule for rule in (flex001_missing_passthrough.RULE, flex002_tensor_only_operation.RULE)
+    rule.id: rule
+    for rule in (
+        flex001_missing_passthrough.RULE,
+        flex002_tensor_only_operation.RULE,
+        flex003_causality_dropped.RULE,
+    )
 }
