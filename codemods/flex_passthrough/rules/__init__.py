@@ -6,6 +6,7 @@ from codemods.flex_passthrough.rules import (
     flex001_missing_passthrough,
     flex002_tensor_only_operation,
     flex003_causality_dropped,
+    flex004_window_dropped,
 )
 from codemods.flex_passthrough.rules.rule import Rule
 
@@ -16,5 +17,6 @@ RULES: dict[str, Rule] = {
         flex001_missing_passthrough.RULE,
         flex002_tensor_only_operation.RULE,
         flex003_causality_dropped.RULE,
+        flex004_window_dropped.RULE,
     )
 }
