@@ -66,8 +66,10 @@ class Workshop:
         """Whether the user's paths include ``path``."""
         return path in self._files
 
-    def apply(self, mend: Mend, definition: Definition, how: str, trial: FileEdits) -> None:
-        """Add to ``trial`` what ``mend`` changes in ``definition``.
+    def apply(
+        self, mend: Mend, definition: Definition, how: str, trial: FileEdits, body_start: int = 0
+    ) -> None:
+        """Add to ``trial`` what ``mend`` changes in ``definition``, from statement ``body_start`` on.
 
         Raises:
             CannotMend: if the definition is not there, or not what the mend expects.
@@ -76,7 +78,7 @@ class Workshop:
         node = find_definition(module.syntax, definition.qualname)
         if node is None:
             raise CannotMend(f"{module.source.name} holds no {definition.qualname}")
-        place = Place(module.source.text, node, module.syntax, self._width(module.source))
+        place = Place(module.source.text, node, module.syntax, self._width(module.source), body_start)
         try:
             mended = mend.apply(place)
         except CannotMend as error:
@@ -84,6 +86,11 @@ class Workshop:
         if not mended.edits:
             return
         trial.add(definition.path, mended.edits, mended.needs, how)
+        for other, function in mended.also:
+            path = function.module.path
+            if not self.may_edit(path):
+                raise CannotMend(f"{self.name(path)} has to change too, and lies outside the paths given")
+            self.apply(other, Definition(path, function.qualname, function.node.lineno), "edited", trial)
         if mended.needs_window_helper:
             shared = self._integration()
             if shared is None:

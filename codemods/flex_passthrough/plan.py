@@ -84,7 +84,7 @@ def make_plan(
     for done, decision in enumerate(decisions):
         if progress is not None:
             progress("planning edits", done, len(decisions))
-        _plan_decision(decision, workshop, settings)
+        _plan_decision(decision, repository, workshop, settings)
         plan.findings += decision.findings
     final = regenerate_changes(tree, repository, _changes(tree, workshop), settings, progress)
     plan.changes, plan.notices = final.changes, list(final.notices)
@@ -114,7 +114,7 @@ def _decide(
     grouped: dict[tuple[str, Definition], list[Diagnosed]] = {}
     for item in diagnosed:
         offending = _definition(item.diagnosis.function)
-        root = repository.root_of(offending) if settings.mode is not Mode.IN_PLACE else offending
+        root = _root(repository, item, offending) if settings.mode is not Mode.IN_PLACE else offending
         grouped.setdefault((item.diagnosis.rule, root), []).append(item)
     decisions = []
     for (rule, root), items in sorted(grouped.items(), key=lambda pair: (pair[0][1], pair[0][0])):
@@ -130,6 +130,16 @@ def _decide(
         findings = [_finding(tree, repository, item, root) for item in claimed]
         decisions.append(Decision(rule, root, findings, mends, members))
     return decisions
+
+
+def _root(repository: Repository, item: Diagnosed, offending: Definition) -> Definition:
+    """Return the definition that an edit belongs to.
+
+    A mask method that calls its parent's through ``super()`` hands back what that hands back: the
+    guard belongs to the parent, and the converter inlines it with the rest of the parent's body.
+    """
+    parent = repository.inlined_by(offending) if item.diagnosis.rule == "FLEX001" else None
+    return repository.root_of(parent or offending)
 
 
 def _definition(function: Function) -> Definition:
@@ -160,7 +170,9 @@ def _finding(tree: Tree, repository: Repository, item: Diagnosed, root: Definiti
     )
 
 
-def _plan_decision(decision: Decision, workshop: Workshop, settings: Settings) -> None:
+def _plan_decision(
+    decision: Decision, repository: Repository, workshop: Workshop, settings: Settings
+) -> None:
     """Work out a decision's edits and set the status of its findings."""
     mendable = [finding for finding in decision.findings if finding.mendable]
     if not mendable:
@@ -176,7 +188,8 @@ def _plan_decision(decision: Decision, workshop: Workshop, settings: Settings) -
             if not workshop.may_edit(member.definition.path):
                 continue
             for mend in decision.mends:
-                workshop.apply(mend, member.definition, _HOW[member.role], trial)
+                start = repository.inlined_at(member.definition) if member.inlined else None
+                workshop.apply(mend, member.definition, _HOW[member.role], trial, start or 0)
         workshop.accept(trial)
     except (CannotMend, OverlappingEdits, SourceError) as error:
         decision.problem = getattr(error, "reason", "") or str(error)

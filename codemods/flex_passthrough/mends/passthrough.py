@@ -19,6 +19,7 @@ def insert_passthrough(
     mask: str,
     implementation: str | None,
     block_mask: str = "BlockMask",
+    start: int = 0,
 ) -> list[Edit]:
     """Make the function return its mask at once when that is a BlockMask.
 
@@ -33,6 +34,8 @@ def insert_passthrough(
             such as ``self.config._attn_implementation``. None leaves that question out, for trees
             where ``BlockMask`` is always bound.
         block_mask: the name that the class has in this file.
+        start: the statement of the body, counted from 0, that the guard goes before: where a converter
+            put in the body of another method. 0 for the first one that is no docstring.
 
     Returns:
         The edits; none if the function has the guard.
@@ -57,7 +60,7 @@ def insert_passthrough(
     body = function.body.body
     depth = indentation(source, _first_line(part, body[0]))
     code = "".join(f"{depth}{each}{newline}" for each in guard)
-    position = 1 if _is_docstring(body[0]) else 0
+    position = start or (1 if _is_docstring(body[0]) else 0)
     follows_flash = position < len(body) and _returns_for_flash_attention(body[position])
     if follows_flash:
         position += 1

@@ -33,7 +33,9 @@ class Passthrough:
         """Insert the guard; the implementation is asked for as the method itself asks."""
         name = local_name(place.text, BLOCK_MASK.module, BLOCK_MASK.name) or "BlockMask"
         implementation = implementation_asked(place.node, place.module)
-        edits = insert_passthrough(place.text, place.node.lineno, self.mask, implementation, name)
+        edits = insert_passthrough(
+            place.text, place.node.lineno, self.mask, implementation, name, place.body_start
+        )
         needs: tuple[Need, ...] = (BLOCK_MASK,) if edits else ()
         return Mended(tuple(edits), needs)
 

@@ -23,12 +23,15 @@ class Place:
         node: the definition's syntax tree in that text.
         module: the syntax tree of the whole file.
         width: the longest line that the file's own style allows.
+        body_start: the statement of the body from which on it is the text of the root, counted from
+            0: what stands before it is the definition's own, and the converter put the root's behind.
     """
 
     text: str
     node: ast.FunctionDef | ast.AsyncFunctionDef
     module: ast.Module
     width: int
+    body_start: int = 0
 
 
 @dataclass(frozen=True)

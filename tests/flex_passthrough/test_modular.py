@@ -1,0 +1,114 @@
+"""The whole way on a small modular repository: roots, regenerated and mirrored files, in place."""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from codemods.flex_passthrough.api import Mode, Plan, Settings, apply, plan
+from codemods.flex_passthrough.regeneration import RegenerationError
+from codemods.modelrepo.toolchain import find_toolchain
+from codemods.review.patch import render_patch
+
+GROVE = Path(__file__).parents[2] / "fixtures" / "modular"
+
+
+@pytest.fixture
+def grove(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A copy of the repository that pins the ruff at hand."""
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    copy = tmp_path / "grove"
+    shutil.copytree(GROVE, copy, ignore=shutil.ignore_patterns("__pycache__"))
+    version = find_toolchain(GROVE.parent, tmp_path / "none", install=False).ruff_version
+    setup = copy / "setup.py"
+    setup.write_text(setup.read_text("utf-8").replace("ruff==0.11.2", f"ruff=={version}"), "utf-8")
+    return copy
+
+
+def how(planned: Plan) -> dict[str, str]:
+    return {change.path.name: change.how for change in planned.changes}
+
+
+def test_with_a_converter_generated_files_are_regenerated(grove):
+    planned = plan([grove])
+    assert how(planned) == {
+        "modeling_birch.py": "regenerated",
+        "modular_birch.py": "edited",
+        "modeling_cedar.py": "regenerated",
+        "modeling_fern.py": "regenerated",
+        "modeling_moss.py": "copied",
+        "modeling_rowan.py": "regenerated",
+        "modeling_yew.py": "regenerated",
+    }
+    assert {finding.root[0] for finding in planned.findings if finding.files} == {
+        "src/grove/models/birch/modular_birch.py"
+    }
+
+
+def test_override_that_calls_its_parent_gets_the_guard_from_there_and_once(grove):
+    planned = plan([grove])
+    (rowan,) = (change for change in planned.changes if change.path.name == "modeling_rowan.py")
+    assert rowan.after.decode().count("isinstance(attention_mask, BlockMask)") == 1
+    assert not any(change.path.name == "modular_rowan.py" for change in planned.changes)
+
+
+def test_without_a_converter_they_are_mirrored_to_the_same_bytes(grove):
+    regenerated = plan([grove])
+    shutil.rmtree(grove / "utils")
+    mirrored = plan([grove])
+    assert set(how(mirrored).values()) == {"edited", "mirrored", "copied"}
+    assert [(c.name, c.after) for c in mirrored.changes] == [(c.name, c.after) for c in regenerated.changes]
+
+
+def test_planning_leaves_the_repository_alone(grove):
+    before = {path: path.stat().st_mtime_ns for path in grove.rglob("*")}
+    plan([grove])
+    assert {path: path.stat().st_mtime_ns for path in grove.rglob("*")} == before
+
+
+def test_the_patch_gives_what_writing_gives(grove, tmp_path):
+    copy = tmp_path / "copy"
+    shutil.copytree(grove, copy)
+    planned = plan([grove])
+    subprocess.run(["git", "apply", "-"], input=render_patch(planned), cwd=copy, check=True)
+    apply(planned)
+    for change in planned.changes:
+        assert (copy / change.name).read_bytes() == change.path.read_bytes()
+
+
+def test_twice_is_once(grove):
+    apply(plan([grove]))
+    again = plan([grove])
+    assert again.changes == []
+    assert [f for f in again.findings if f.mendable] == []
+
+
+def test_in_place_edits_each_offending_file_and_no_root(grove):
+    planned = plan([grove], Settings(mode=Mode.IN_PLACE))
+    assert how(planned) == dict.fromkeys(
+        ["modeling_birch.py", "modeling_cedar.py", "modeling_rowan.py", "modeling_yew.py"], "edited"
+    )
+
+
+def test_modular_without_a_converter_is_refused(grove):
+    shutil.rmtree(grove / "utils")
+    with pytest.raises(RegenerationError, match=r"no utils/modular_model_converter\.py"):
+        plan([grove], Settings(mode=Mode.MODULAR))
+
+
+def test_copies_claim_nothing_and_follow_all_the_same(grove):
+    planned = plan([grove])
+    assert not any(finding.path.endswith("modeling_moss.py") for finding in planned.findings)
+    (moss,) = (change for change in planned.changes if change.path.name == "modeling_moss.py")
+    text = moss.after.decode()
+    assert "isinstance(attention_mask, BlockMask)" in text
+    assert "import BlockMask" in text
+
+
+def test_root_outside_the_paths_given_is_left_alone(grove):
+    folder = grove / "src" / "grove" / "models" / "cedar"
+    planned = plan([folder], Settings(mode=Mode.AUTO))
+    assert {change.path.parent for change in planned.changes} <= {folder}
