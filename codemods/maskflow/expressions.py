@@ -49,6 +49,7 @@ from codemods.maskflow.values import (
     const,
     elements,
     has_block,
+    is_block,
     origins,
     reference,
     truth,
@@ -172,8 +173,8 @@ class Evaluator:
             self._set_item(target, value, frame)
 
     def _unpack(self, targets: list[ast.expr], value: Value, frame: Frame) -> None:
-        if Block() in value:
-            frame.site(targets[0], targets[0], "unpacking a BlockMask never ends")
+        if is_block(value):
+            frame.site(targets[0], targets[0], "unpacking a BlockMask never ends", certain=Block() in value)
         tuples = [atom for atom in value if isinstance(atom, Tuple) and len(atom.items) == len(targets)]
         others = frozenset(atom for atom in value if not isinstance(atom, Tuple))
         rest = elements(others) if others else NOTHING
@@ -187,8 +188,13 @@ class Evaluator:
     def _set_item(self, target: ast.Subscript, value: Value, frame: Frame) -> None:
         held = self.evaluate(target.value, frame)
         key = self.evaluate(target.slice, frame)
-        if Block() in held:
-            frame.site(target, target.value, "a BlockMask cannot be assigned to by index")
+        if is_block(held):
+            frame.site(
+                target,
+                target.value,
+                "a BlockMask cannot be assigned to by index",
+                certain=Block() in held,
+            )
         keys = [atom.value for atom in key if isinstance(atom, Const)]
         changed: set[Atom] = set()
         for atom in held:
@@ -312,7 +318,7 @@ class Evaluator:
     def attribute_of(self, atom: Atom, name: str, node: ast.expr, frame: Frame) -> Value:
         """Return what attribute ``name`` of one atom may be."""
         if isinstance(atom, Block):
-            return self._block_attribute(name, node, frame)
+            return self._block_attribute(atom, name, node, frame)
         if name in known.IMPLEMENTATION_ATTRIBUTES and isinstance(atom, (Config, Unknown, Instance)):
             return const(known.IMPLEMENTATION)
         if isinstance(atom, Config):
@@ -345,15 +351,15 @@ class Evaluator:
             return CONFIG
         return UNKNOWN
 
-    def _block_attribute(self, name: str, node: ast.expr, frame: Frame) -> Value:
+    def _block_attribute(self, block: Block, name: str, node: ast.expr, frame: Frame) -> Value:
         if not surface.has_attribute(name):
             subject = node.value if isinstance(node, ast.Attribute) else node
-            frame.site(node, subject, f"a BlockMask has no attribute '{name}'")
+            frame.site(node, subject, f"a BlockMask has no attribute '{name}'", certain=block.certain)
             return UNKNOWN
         if name == "shape":
             return frozenset({Tuple((UNKNOWN,) * surface.DIMENSIONS)})
         return (
-            frozenset({Method(Block(), name)}) if name in ("to", "to_dense", "numel", "sparsity") else UNKNOWN
+            frozenset({Method(block, name)}) if name in ("to", "to_dense", "numel", "sparsity") else UNKNOWN
         )
 
     def _instance_attribute(self, instance: Instance, name: str, frame: Frame) -> Value:
@@ -394,7 +400,13 @@ class Evaluator:
 
     def _item(self, atom: Atom, key: Value, node: ast.Subscript, frame: Frame) -> Value:
         if isinstance(atom, Block):
-            frame.site(node, node.value, "a BlockMask's index selects blocks, not positions", crash=False)
+            frame.site(
+                node,
+                node.value,
+                "a BlockMask's index selects blocks, not positions",
+                crash=False,
+                certain=atom.certain,
+            )
             return UNKNOWN
         if isinstance(atom, AttentionInterface):
             return frozenset({atom})
@@ -417,8 +429,9 @@ class Evaluator:
     def operate(self, node: ast.BinOp, left: Value, right: Value, frame: Frame) -> Value:
         """Return ``left op right``."""
         for side, value in ((node.left, left), (node.right, right)):
-            if Block() in value:
-                frame.site(node, side, f"a BlockMask does not support {_OPERATORS[type(node.op)]}")
+            if is_block(value):
+                operation = f"a BlockMask does not support {_OPERATORS[type(node.op)]}"
+                frame.site(node, side, operation, certain=Block() in value)
         if isinstance(node.op, ast.Add):
             sequences = [atom for atom in left | right if isinstance(atom, (Tuple, List))]
             if sequences and all(isinstance(atom, (Tuple, List)) for atom in left | right):
@@ -432,8 +445,9 @@ class Evaluator:
             holds, fails = self.branch(node, frame)
             return union(TRUE if holds is not None else NOTHING, FALSE if fails is not None else NOTHING)
         value = self.evaluate(node.operand, frame)
-        if Block() in value:
-            frame.site(node, node.operand, f"a BlockMask does not support {_OPERATORS[type(node.op)]}")
+        if is_block(value):
+            operation = f"a BlockMask does not support {_OPERATORS[type(node.op)]}"
+            frame.site(node, node.operand, operation, certain=Block() in value)
         negated = [atom.value for atom in value if isinstance(atom, Const)]
         if isinstance(node.op, ast.USub) and len(negated) == len(value) == 1:
             number = negated[0]
@@ -527,8 +541,8 @@ class Evaluator:
         right = self.evaluate(node.comparators[0], frame)
         operator = node.ops[0]
         for side, value in ((node.left, left), (node.comparators[0], right)):
-            if Block() in value:
-                self._compared_block(node, operator, side, frame)
+            if is_block(value):
+                self._compared_block(node, operator, side, Block() in value, frame)
         if isinstance(operator, (ast.Is, ast.IsNot, ast.Eq, ast.NotEq)):
             positive = isinstance(operator, (ast.Is, ast.Eq))
             answer = self._equality(node, left, right, frame)
@@ -539,20 +553,21 @@ class Evaluator:
             return frame.env, dict(frame.env)
         return answer if positive else (answer[1], answer[0])
 
-    def _compared_block(self, node: ast.Compare, operator: ast.cmpop, side: ast.expr, frame: Frame) -> None:
+    def _compared_block(
+        self, node: ast.Compare, operator: ast.cmpop, side: ast.expr, certain: bool, frame: Frame
+    ) -> None:
         if isinstance(operator, (ast.Is, ast.IsNot)):
             return
         if isinstance(operator, (ast.In, ast.NotIn)):
             if side is node.comparators[0]:
-                frame.site(node, side, "searching a BlockMask with 'in' never ends")
+                frame.site(node, side, "searching a BlockMask with 'in' never ends", certain=certain)
             return
         symbol = _OPERATORS[type(operator)]
         if isinstance(operator, (ast.Eq, ast.NotEq)):
-            frame.site(
-                node, side, f"{symbol} compares a BlockMask as a whole, not element by element", crash=False
-            )
+            operation = f"{symbol} compares a BlockMask as a whole, not element by element"
+            frame.site(node, side, operation, crash=False, certain=certain)
         else:
-            frame.site(node, side, f"a BlockMask does not support {symbol}")
+            frame.site(node, side, f"a BlockMask does not support {symbol}", certain=certain)
 
     def _equality(self, node: ast.Compare, left: Value, right: Value, frame: Frame) -> Branches:
         for value, other, side in (
@@ -775,12 +790,12 @@ def _has_attribute(name: str) -> Answers:
 
 
 def _counts_dimensions(node: ast.expr) -> ast.expr | None:
-    """Return ``mask`` of ``len(mask.shape)``."""
+    """Return ``mask`` of ``len(mask.shape)``, ``mask.ndim`` and ``mask.dim()``."""
     if isinstance(node, ast.Call) and ast.unparse(node.func) == "len" and len(node.args) == 1:
         (shape,) = node.args
-        if isinstance(shape, ast.Attribute) and shape.attr == "shape":
-            return shape.value
-    return None
+        return shape.value if isinstance(shape, ast.Attribute) and shape.attr == "shape" else None
+    asked = node.func if isinstance(node, ast.Call) else node
+    return asked.value if isinstance(asked, ast.Attribute) and asked.attr in ("ndim", "dim") else None
 
 
 def _signature(callee: Value, hierarchy: Hierarchy) -> list[str]:

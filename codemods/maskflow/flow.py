@@ -41,6 +41,9 @@ MASK_PARAMETERS = ("attention_mask", "decoder_attention_mask", "encoder_attentio
 # Parameters that hold a tensor although their default is None: one of them is always given.
 _INPUTS = ("input_ids", "decoder_input_ids", "input_features", "input_values", "hidden_states")
 
+# Inputs from which a model makes a shorter sequence before attention sees it.
+_OTHER_INPUTS = ("input_values", "input_features", "pixel_", "audio_", "waveform")
+
 # What stands for the function around code at the top level of a module.
 _NOWHERE = ast.Lambda(
     ast.arguments(posonlyargs=[], args=[], kwonlyargs=[], kw_defaults=[], defaults=[]), ast.Constant(None)
@@ -73,6 +76,7 @@ class Reach:
 
     Attributes:
         entry: the model class.
+        over: the input whose positions the mask is about, such as ``input_ids`` or ``input_features``.
         asked: functions that were handed a BlockMask, whatever they made of it.
         hierarchy: what answers for the classes and names that a function mentions.
     """
@@ -83,6 +87,16 @@ class Reach:
     methods: list[MaskMethod] = field(default_factory=list)
     unresolved: set[tuple[str, int]] = field(default_factory=set)
     asked: tuple[Function, ...] = ()
+    over: str = "input_ids"
+
+    @property
+    def counts_tokens(self) -> bool:
+        """Whether the mask is about what attention sees.
+
+        A mask of audio samples or image patches only shares the name: it is reduced to what the
+        encoder makes of them before it reaches attention.
+        """
+        return not self.over.startswith(_OTHER_INPUTS)
 
 
 @dataclass
@@ -137,6 +151,7 @@ class MaskFlow:
                 key=lambda method: (method.function.module.name, method.function.node.lineno),
             ),
             unresolved=outcome.record.unresolved,
+            over=next((name for name in names[1:] if "mask" not in name), "input_ids"),
             asked=tuple(sorted(asked, key=lambda function: (function.module.name, function.node.lineno))),
         )
 
@@ -196,8 +211,8 @@ class MaskFlow:
         frame.record.add(inner.record)
         if not sites and (has_block(value) or (inner.record.unresolved and Unknown() in value)):
             return value  # handed back, or handed to something unknown that may well hand it back
-        if not _is_one_mask(value):
-            return value
+        if value == NONE or not _is_one_mask(value):
+            return value  # None on purpose, as for any mask of four dimensions; or nothing like a mask
         if function not in self._losses:
             steps = (*frame.steps, Step(function, parameter, frame.module.source.name, line))
             self._losses[function] = MaskMethod(

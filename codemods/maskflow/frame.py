@@ -28,10 +28,17 @@ class Record:
     confirmed: set[Function] = field(default_factory=set)
     unresolved: set[tuple[str, int]] = field(default_factory=set)
 
+    def add_site(self, site: Site) -> None:
+        """Take over a site: the first way to it that is certain, else the first."""
+        key = (site.function, site.node, site.operation)
+        known = self.sites.get(key)
+        if known is None or (site.certain and not known.certain):
+            self.sites[key] = site
+
     def add(self, other: Record) -> None:
         """Take over all that ``other`` saw."""
-        for key, site in other.sites.items():
-            self.sites.setdefault(key, site)
+        for site in other.sites.values():
+            self.add_site(site)
         self.asked |= other.asked
         self.confirmed |= other.confirmed
         self.unresolved |= other.unresolved
@@ -64,13 +71,19 @@ class Frame:
             return self.env[name]
         return self.outer.lookup(name) if self.outer else None
 
-    def site(self, node: ast.expr, subject: ast.expr, operation: str, *, crash: bool = True) -> None:
+    def site(
+        self,
+        node: ast.expr,
+        subject: ast.expr,
+        operation: str,
+        *,
+        crash: bool = True,
+        certain: bool = True,
+    ) -> None:
         """Record an operation that a BlockMask cannot answer, or (not ``crash``) answers otherwise."""
-        key = (self.function, node, operation)
-        if key not in self.record.sites:
-            self.record.sites[key] = Site(
-                self.function, node, ast.unparse(subject), operation, crash, self.steps
-            )
+        self.record.add_site(
+            Site(self.function, node, ast.unparse(subject), operation, crash, certain, self.steps)
+        )
 
 
 def join(*environments: Environment | None) -> Environment | None:

@@ -11,6 +11,7 @@ from codemods.maskflow.frame import Frame
 from codemods.maskflow.values import (
     BLOCK,
     NOTHING,
+    TENSOR,
     UNKNOWN,
     Atom,
     Block,
@@ -24,6 +25,7 @@ from codemods.maskflow.values import (
     const,
     elements,
     has_block,
+    is_block,
     union,
 )
 
@@ -55,6 +57,24 @@ CALLS_ITS_ARGUMENT = frozenset({"torch.utils.checkpoint.checkpoint", "_gradient_
 _SAME_ELEMENTS = frozenset({"iter", "reversed", "sorted", "list", "set", "frozenset"})
 _SAME_SEQUENCE = frozenset(
     {"torch.nn.ModuleList", "torch.nn.modules.container.ModuleList", "torch.nn.Sequential"}
+)
+_MAKES_TENSORS = frozenset(
+    f"torch.{name}"
+    for name in (
+        *("arange", "cat", "clone", "cumsum", "empty", "full", "full_like", "logical_and", "logical_not"),
+        *(
+            "logical_or",
+            "ones",
+            "ones_like",
+            "stack",
+            "tensor",
+            "tril",
+            "triu",
+            "where",
+            "zeros",
+            "zeros_like",
+        ),
+    )
 )
 _HARMLESS = frozenset(
     {
@@ -91,13 +111,13 @@ def call_outside(path: str, node: ast.Call, given: Arguments, frame: Frame) -> V
         )
     if name in MAKES_BLOCK_MASK:
         return BLOCK
-    if name == "len" and Block() in first:
+    if name == "len" and is_block(first):
         frame.site(node, node.args[0], "len() does not take a BlockMask")
     if name.startswith("torch.") and name not in surface.TAKES_ANYTHING and given.carry_block():
         frame.site(node, _subject(node, given), f"{name} takes a tensor, not a BlockMask")
     elif given.carry_block() and name not in _HARMLESS and name not in surface.TAKES_ANYTHING:
         frame.record.unresolved.add((frame.module.source.name, node.lineno))
-    return UNKNOWN
+    return TENSOR if name in _MAKES_TENSORS else UNKNOWN
 
 
 def _element(value: Value) -> Value:
@@ -224,5 +244,14 @@ def _dict_method(receiver: Dict, name: str, given: Arguments) -> Value:
 
 def lookup(receiver: Dict, key: Value) -> Value:
     """Return what ``receiver[key]`` may be."""
-    found = [receiver.get(atom.value) if isinstance(atom, Const) else receiver.everything() for atom in key]
-    return union(*found) if found else receiver.everything()
+    found = [receiver.get(atom.value) if isinstance(atom, Const) else _any_item(receiver) for atom in key]
+    return union(*found) if found else _any_item(receiver)
+
+
+def _any_item(receiver: Dict) -> Value:
+    """Return what a key that is not known may select; a BlockMask only perhaps, if not all are one."""
+    held = receiver.everything()
+    others = any(not isinstance(atom, Block) for atom in receiver.rest)
+    if all(is_block(value) for _, value in receiver.items) and not others:
+        return held
+    return frozenset(Block(certain=False) if isinstance(atom, Block) else atom for atom in held)

@@ -76,7 +76,7 @@ def is_one_of(constants: Sequence[object]) -> Answers:
 
 
 def has_dimensions(count: object) -> Answers:
-    """``len(atom.shape) == count``."""
+    """``len(atom.shape) == count``, and what goes on behind ``atom.ndim == count``, which crashes first."""
     return lambda atom: {count == surface.DIMENSIONS} if isinstance(atom, Block) else EITHER
 
 

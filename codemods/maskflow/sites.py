@@ -27,6 +27,7 @@ class Site:
         node: the expression that breaks (``crash``) or quietly means something else (not ``crash``).
         subject: the mask as it is written there, for example ``attention_mask``.
         operation: what is asked of it, in words.
+        certain: False if the mask comes from a dict of masks by layer type, and may be another one.
         steps: the calls from a model's ``forward`` to here.
     """
 
@@ -35,6 +36,7 @@ class Site:
     subject: str
     operation: str
     crash: bool
+    certain: bool
     steps: tuple[Step, ...]
 
     @property

@@ -19,7 +19,13 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Block:
-    """A flex-attention ``BlockMask`` that came in from outside."""
+    """A flex-attention ``BlockMask`` that came in from outside.
+
+    ``certain`` is False once it was picked from a dict in which other keys hold none, by a key that
+    is not known: a layer of linear attention gets its own mask there, not the BlockMask.
+    """
+
+    certain: bool = True
 
 
 @dataclass(frozen=True)
@@ -216,6 +222,11 @@ def union(*values: Value) -> Value:
         kept = frozenset(atom for atom in joined if not isinstance(atom, (Const, Tuple, Dict)))
         joined = kept | UNKNOWN | (BLOCK if has_block(joined) else NOTHING)
     return joined
+
+
+def is_block(value: Value) -> bool:
+    """Whether ``value`` itself may be a BlockMask."""
+    return any(isinstance(atom, Block) for atom in value)
 
 
 def has_block(value: Value) -> bool:

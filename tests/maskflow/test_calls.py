@@ -277,3 +277,45 @@ def test_eager_function_is_not_what_flex_attention_runs(follow):
                 return function(self, x, attention_mask)
     """
     assert follow(source).sites == []
+
+
+def test_mask_of_another_layer_type_is_not_certain(forward):
+    """A layer of linear attention takes its own mask from the dict, and no BlockMask."""
+    reach = forward("""
+        masks = {"full": attention_mask, "linear": None}
+        masks[self.config.layer_types[0]].dim()
+        """)
+    assert [(site.operation, site.certain) for site in reach.sites] == [
+        ("a BlockMask has no attribute 'dim'", False)
+    ]
+
+
+def test_mask_of_any_layer_type_is_certain_where_all_are_block_masks(forward):
+    reach = forward("""
+        masks = {"full": attention_mask, "sliding": attention_mask}
+        masks[self.config.layer_types[0]].dim()
+        """)
+    assert [site.certain for site in reach.sites] == [True]
+
+
+def test_certain_way_to_a_site_counts_more(forward):
+    reach = forward("""
+        masks = {"full": attention_mask, "linear": None}
+        for mask in (masks[self.config.layer_types[0]], attention_mask):
+            mask.dim()
+        """)
+    assert [site.certain for site in reach.sites] == [True]
+
+
+def test_none_on_purpose_is_no_loss(follow):
+    """A padding mask of two dimensions is read; of any other mask there is none, a BlockMask's too."""
+    leave = "if attention_mask is None or attention_mask.ndim != 2:\n    return None\n"
+    reach = follow(model(leave + "return attention_mask[:, -1:]"))
+    assert names(reach) == []
+    assert [site.operation for site in reach.sites] == ["a BlockMask has no attribute 'ndim'"]
+
+
+def test_mask_over_audio_is_told_apart(forward):
+    assert forward("pass").counts_tokens
+    assert not forward("pass", "input_features, attention_mask=None").counts_tokens
+    assert not forward("pass", "attention_mask=None, input_values=None").counts_tokens

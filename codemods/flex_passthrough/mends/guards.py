@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import dataclass
 from typing import TypeVar
 
 import libcst as cst
@@ -41,10 +42,35 @@ _STATEMENTS = (cst.If, cst.While, cst.Return, cst.Assign, cst.AnnAssign, cst.Aug
 Expression = TypeVar("Expression", bound=cst.BaseExpression)
 
 
+@dataclass(frozen=True)
+class _Form:
+    """How a condition is settled for everything but a tensor.
+
+    Attributes:
+        guard: a template of the test that is put in front.
+        joined: the operator between the guard and the condition.
+        presence: the test for None whose place the guard may take.
+    """
+
+    guard: str
+    joined: type[cst.And] | type[cst.Or]
+    presence: type[cst.Is] | type[cst.IsNot]
+
+
+_FALSE = _Form("isinstance({mask}, {torch}.Tensor)", cst.And, cst.IsNot)
+_TRUE = _Form("not isinstance({mask}, {torch}.Tensor)", cst.Or, cst.Is)
+
+
 def require_tensor(
-    text: str, test: Span, mask: str, torch_name: str = "torch", width: int | None = None
+    text: str,
+    test: Span,
+    mask: str,
+    torch_name: str = "torch",
+    width: int | None = None,
+    *,
+    otherwise: bool = False,
 ) -> list[Edit]:
-    """Make a condition false for everything but a tensor.
+    """Make a condition false (or true) for everything but a tensor.
 
     A test of ``mask is not None`` that already stands before the condition becomes the
     ``isinstance``; otherwise that is put in front. The statement is laid out anew, as black would,
@@ -52,10 +78,11 @@ def require_tensor(
 
     Args:
         text: the file.
-        test: where the condition stands that must be false for a BlockMask.
+        test: where the condition stands that is settled for a BlockMask.
         mask: the expression that holds the mask, usually a name.
         torch_name: the name of the ``torch`` module in this file.
         width: how long a line may be; None takes what the file itself shows.
+        otherwise: what the condition is for everything but a tensor.
 
     Returns:
         The edits; none if the condition is guarded already.
@@ -67,16 +94,17 @@ def require_tensor(
     part = slice_around(source, test)
     node = _expression_at(part, test)
     parents = {child: parent for parent in _walk(part.module) for child in parent.children}
-    guard = f"isinstance({mask}, {torch_name}.Tensor)"
+    form = _TRUE if otherwise else _FALSE
+    guard = form.guard.format(mask=mask, torch=torch_name)
 
-    conjuncts = [*_conjuncts_before(node, parents), *_conjuncts(node)]
-    if any(_is_tensor_test(conjunct, mask, part) for conjunct in conjuncts):
+    operands = [*_operands_before(node, parents, form), *_operands(node, form)]
+    if any(_is_tensor_test(operand, mask, part, form) for operand in operands):
         return []
-    present = next((each for each in conjuncts if _is_presence_test(each, mask, part)), None)
+    present = next((each for each in operands if _is_presence_test(each, mask, part, form)), None)
     if present is not None:
         old, new = present, cst.parse_expression(guard).with_changes(lpar=present.lpar, rpar=present.rpar)
     else:
-        old, new = node, _conjoin(guard, node, parents)
+        old, new = node, _join(guard, node, parents, form)
     smallest = _replace(part, old, new)
     return [_lay_out_again(part, _whole_condition(old, parents), parents, old, new, width) or smallest]
 
@@ -151,69 +179,87 @@ def _walk(node: cst.CSTNode) -> Iterator[cst.CSTNode]:
         yield from _walk(child)
 
 
-def _conjuncts(node: cst.BaseExpression) -> list[cst.BaseExpression]:
-    """Return the operands of an ``and`` chain in the order they are evaluated."""
-    if isinstance(node, cst.BooleanOperation) and isinstance(node.operator, cst.And):
-        return [*_conjuncts(node.left), *_conjuncts(node.right)]
+def _operands(node: cst.BaseExpression, form: _Form) -> list[cst.BaseExpression]:
+    """Return the operands of an ``and`` (or ``or``) chain in the order they are evaluated."""
+    if isinstance(node, cst.BooleanOperation) and isinstance(node.operator, form.joined):
+        return [*_operands(node.left, form), *_operands(node.right, form)]
     return [node]
 
 
-def _conjuncts_before(
-    node: cst.BaseExpression, parents: dict[cst.CSTNode, cst.CSTNode]
+def _operands_before(
+    node: cst.BaseExpression, parents: dict[cst.CSTNode, cst.CSTNode], form: _Form
 ) -> list[cst.BaseExpression]:
-    """Return what must have been true before ``node`` is evaluated."""
+    """Return what has not settled the chain before ``node`` is evaluated."""
     before: list[cst.BaseExpression] = []
     parent = parents[node]
-    while isinstance(parent, cst.BooleanOperation) and isinstance(parent.operator, cst.And):
+    while isinstance(parent, cst.BooleanOperation) and isinstance(parent.operator, form.joined):
         if node is parent.right:
-            before = [*_conjuncts(parent.left), *before]
+            before = [*_operands(parent.left, form), *before]
         node, parent = parent, parents[parent]
     return before
 
 
-def _is_presence_test(node: cst.BaseExpression, mask: str, part: Slice) -> bool:
-    """Recognize ``mask is not None``."""
-    test = m.Comparison(comparisons=[m.ComparisonTarget(operator=m.IsNot(), comparator=m.Name("None"))])
-    return m.matches(node, test) and part.code(cst.ensure_type(node, cst.Comparison).left) == mask
+def _is_presence_test(node: cst.BaseExpression, mask: str, part: Slice, form: _Form) -> bool:
+    """Recognize ``mask is not None`` (or ``mask is None``)."""
+    test = m.Comparison(comparisons=[m.ComparisonTarget(comparator=m.Name("None"))])
+    return (
+        m.matches(node, test)
+        and isinstance(cst.ensure_type(node, cst.Comparison).comparisons[0].operator, form.presence)
+        and part.code(cst.ensure_type(node, cst.Comparison).left) == mask
+    )
 
 
-def _is_tensor_test(node: cst.BaseExpression, mask: str, part: Slice) -> bool:
-    """Recognize ``isinstance(mask, torch.Tensor)`` under any name of the module."""
+def _is_tensor_test(node: cst.BaseExpression, mask: str, part: Slice, form: _Form) -> bool:
+    """Recognize ``isinstance(mask, torch.Tensor)`` (or its ``not``) under any name of the module."""
+    if form is _TRUE:
+        if not m.matches(node, m.UnaryOperation(operator=m.Not())):
+            return False
+        node = cst.ensure_type(node, cst.UnaryOperation).expression
     tensor = m.Name("Tensor") | m.Attribute(attr=m.Name("Tensor"))
     test = m.Call(func=m.Name("isinstance"), args=[m.Arg(), m.Arg(tensor)])
     return m.matches(node, test) and part.code(cst.ensure_type(node, cst.Call).args[0].value) == mask
 
 
-def _conjoin(
-    guard: str, node: cst.BaseExpression, parents: dict[cst.CSTNode, cst.CSTNode]
+def _join(
+    guard: str, node: cst.BaseExpression, parents: dict[cst.CSTNode, cst.CSTNode], form: _Form
 ) -> cst.BaseExpression:
     """Put the guard before ``node``, with the parentheses that this takes."""
     parent = parents[node]
-    within = bool(node.lpar) and not isinstance(parent, _LOOSER_THAN_AND)
+    loose = isinstance(parent, _LOOSER_THAN_AND) and not _binds_tighter(parent, form)
+    within = bool(node.lpar) and not loose
     operand = node.with_changes(lpar=(), rpar=()) if within else node
-    if _needs_parentheses(operand):
+    if _needs_parentheses(operand, form):
         operand = _parenthesize(operand)
-    chain = cst.BooleanOperation(cst.parse_expression(guard), _operator_like_neighbours(parent), operand)
+    chain = cst.BooleanOperation(
+        cst.parse_expression(guard), _operator_like_neighbours(parent, form), operand
+    )
     if within:
         return chain.with_changes(lpar=node.lpar, rpar=node.rpar)
-    return chain if isinstance(parent, _LOOSER_THAN_AND) else _parenthesize(chain)
+    return chain if loose else _parenthesize(chain)
 
 
-def _needs_parentheses(operand: cst.BaseExpression) -> bool:
-    """Tell whether ``operand`` binds less tightly than ``and``."""
-    looser = m.BooleanOperation(operator=m.Or()) | m.IfExp() | m.Lambda() | m.NamedExpr()
+def _binds_tighter(parent: cst.CSTNode, form: _Form) -> bool:
+    """Tell whether ``parent`` is an ``and`` around what is joined by ``or``."""
+    return form is _TRUE and isinstance(parent, cst.BooleanOperation) and isinstance(parent.operator, cst.And)
+
+
+def _needs_parentheses(operand: cst.BaseExpression, form: _Form) -> bool:
+    """Tell whether ``operand`` binds less tightly than the operator that joins the guard to it."""
+    looser = m.IfExp() | m.Lambda() | m.NamedExpr()
+    if form is _FALSE and m.matches(operand, m.BooleanOperation(operator=m.Or())):
+        return not operand.lpar
     return not operand.lpar and m.matches(operand, looser)
 
 
-def _operator_like_neighbours(parent: cst.CSTNode) -> cst.And:
-    """Return an ``and`` that begins a line if the operator beside it does."""
+def _operator_like_neighbours(parent: cst.CSTNode, form: _Form) -> cst.And | cst.Or:
+    """Return an operator that begins a line if the one beside it does."""
     if isinstance(parent, cst.BooleanOperation):
         before = parent.operator.whitespace_before
         if isinstance(before, cst.ParenthesizedWhitespace):
-            return cst.And(
+            return form.joined(
                 whitespace_before=before.with_changes(first_line=cst.TrailingWhitespace(), empty_lines=())
             )
-    return cst.And()
+    return form.joined()
 
 
 def _parenthesize(node: Expression) -> Expression:

@@ -18,7 +18,7 @@ from dataclasses import dataclass
 from codemods.flex_passthrough.mends.imports import BLOCK_MASK, Need
 from codemods.flex_passthrough.mends.names import local_name
 from codemods.flex_passthrough.mends.passthrough import insert_passthrough
-from codemods.flex_passthrough.rules.rule import Diagnosis, Mended, Place, Rule
+from codemods.flex_passthrough.rules.rule import Diagnosis, Mended, Place, Rule, speaking_of_tokens
 from codemods.flex_passthrough.syntax import implementation_asked
 from codemods.maskflow.flow import MaskMethod, Reach
 
@@ -42,6 +42,10 @@ class Passthrough:
 
 def diagnose(reach: Reach) -> Iterator[Diagnosis]:
     """Yield one diagnosis for each mask method that loses the BlockMask."""
+    yield from speaking_of_tokens(reach, _diagnose(reach))
+
+
+def _diagnose(reach: Reach) -> Iterator[Diagnosis]:
     for method in reach.methods:
         node = method.function.node
         if isinstance(node, ast.Lambda):

@@ -22,23 +22,28 @@ from codemods.flex_passthrough.mends.guards import require_tensor
 from codemods.flex_passthrough.mends.imports import BLOCK_MASK, TORCH
 from codemods.flex_passthrough.mends.names import local_name
 from codemods.flex_passthrough.mends.window import compose_window
-from codemods.flex_passthrough.rules.rule import Diagnosis, Mend, Mended, Place, Rule
+from codemods.flex_passthrough.rules.rule import Diagnosis, Mend, Mended, Place, Rule, speaking_of_tokens
 from codemods.flex_passthrough.syntax import ancestors, implementation_asked, in_order, parents, same_text
 from codemods.maskflow.flow import Reach
 from codemods.maskflow.index import Function
 from codemods.maskflow.sites import Site
 from codemods.source.position import span_of, split_lines
 
+_BY_LAYER_TYPE = "the mask comes from a dict of masks by layer type: whether it is a BlockMask is not known"
 _NO_GUARD = "no guard is known to be right here: what should happen to a BlockMask is a decision"
 
 
 @dataclass(frozen=True)
 class TensorGuard:
-    """Make one test false for a BlockMask: the ``ordinal``-th that reads ``test`` in the function."""
+    """Settle one test for a BlockMask: the ``ordinal``-th that reads ``test`` in the function.
+
+    It becomes false, or ``otherwise`` true.
+    """
 
     test: str
     ordinal: int
     mask: str
+    otherwise: bool = False
 
     def apply(self, place: Place) -> Mended:
         """Put the guard in front of the test, or in the place of its ``is not None``."""
@@ -48,7 +53,11 @@ class TensorGuard:
         node = found[self.ordinal]
         assert isinstance(node, ast.expr)
         edits = require_tensor(
-            place.text, span_of(node, split_lines(place.text)), self.mask, width=place.width
+            place.text,
+            span_of(node, split_lines(place.text)),
+            self.mask,
+            width=place.width,
+            otherwise=self.otherwise,
         )
         return Mended(tuple(edits), (TORCH,) if edits else ())
 
@@ -75,6 +84,10 @@ class SlidingWindow:
 
 def diagnose(reach: Reach) -> Iterator[Diagnosis]:
     """Yield one diagnosis for each guard that is missing, or each site that no guard can mend."""
+    yield from speaking_of_tokens(reach, _diagnose(reach))
+
+
+def _diagnose(reach: Reach) -> Iterator[Diagnosis]:
     mended = {method.function for method in reach.methods}
     by_function: dict[Function, list[Site]] = {}
     for site in reach.sites:
@@ -95,11 +108,16 @@ def _diagnose_function(function: Function, sites: tuple[Site, ...]) -> list[Diag
         if any(node in guarded for node in around):
             continue  # a guard that another site asked for keeps a BlockMask out of here
         mend: Mend | str
-        if window is not None and window in around:
+        if not site.certain:
+            mend = _BY_LAYER_TYPE
+        elif window is not None and window in around:
             mend = SlidingWindow(site.subject)
         else:
             test, keeps_out = _test_to_guard(site, around)
-            mend = _guard(function.node, test, site.subject) if test is not None else _NO_GUARD
+            leaves = test is not None and _leaves_for_four_dimensions(test, around)
+            if test is None:
+                test, leaves = _stand_in(site, function.node), True
+            mend = _guard(function.node, test, site.subject, leaves) if test is not None else _NO_GUARD
             guarded += [keeps_out] if keeps_out is not None else []
         grouped.setdefault(mend, []).append(site)
     found = []
@@ -111,10 +129,10 @@ def _diagnose_function(function: Function, sites: tuple[Site, ...]) -> list[Diag
     return found
 
 
-def _guard(function: ast.AST, test: ast.expr, mask: str) -> TensorGuard:
+def _guard(function: ast.AST, test: ast.expr, mask: str, otherwise: bool) -> TensorGuard:
     text = ast.unparse(test)
     same = [node for node in in_order(function) if same_text(node, text)]
-    return TensorGuard(text, same.index(test), mask)
+    return TensorGuard(text, same.index(test), mask, otherwise)
 
 
 def _test_to_guard(site: Site, around: list[ast.AST]) -> tuple[ast.expr | None, ast.AST | None]:
@@ -129,10 +147,72 @@ def _test_to_guard(site: Site, around: list[ast.AST]) -> tuple[ast.expr | None, 
                 test = _not_none(node.test, site.subject)
                 if test is not None and _serves_tensors_only(node, site.subject):
                     return test, node
+            if isinstance(node, ast.IfExp) and inner is node.body:
+                test = _not_none(node.test, site.subject)
+                if test is not None and _counts_tokens(node, site.subject):
+                    return test, None
         elif isinstance(node, ast.comprehension) and inner in node.ifs:
             return _operand(site.node, inner), None
         inner = node
     return None, None
+
+
+def _stand_in(site: Site, function: ast.AST) -> ast.expr | None:
+    """Return ``mask is None`` of ``if mask is None: mask = torch.ones(...)``, if a BlockMask may go there.
+
+    A mask of ones says that there is no padding, which is all that a BlockMask says of padding. That
+    is right for a second name of the mask, from which positions are counted; not for the one that is
+    handed on to attention.
+    """
+    name = site.subject
+    copies = [node for node in in_order(function) if isinstance(node, ast.Assign) and _names(node) == [name]]
+    if not copies or not isinstance(copies[0].value, ast.Name):
+        return None
+    handed_on = {
+        ast.unparse(keyword.value)
+        for node in in_order(function)
+        if isinstance(node, ast.Call)
+        for keyword in node.keywords
+        if keyword.arg is not None and "mask" in keyword.arg
+    }
+    if name in handed_on or copies[0].value.id not in handed_on:
+        return None
+    for node in in_order(function):
+        if (
+            isinstance(node, ast.If)
+            and not node.orelse
+            and same_text(node.test, f"{name} is None")
+            and any(_names(each) == [name] and _is_ones(each) for each in node.body)
+        ):
+            return node.test
+    return None
+
+
+def _names(statement: ast.stmt) -> list[str]:
+    return [ast.unparse(each) for each in statement.targets] if isinstance(statement, ast.Assign) else []
+
+
+def _is_ones(statement: ast.stmt) -> bool:
+    value = statement.value if isinstance(statement, ast.Assign) else None
+    return isinstance(value, ast.Call) and ast.unparse(value.func) == "torch.ones"
+
+
+def _leaves_for_four_dimensions(test: ast.expr, around: list[ast.AST]) -> bool:
+    """Whether ``test`` is ``mask.ndim != 2``, and the function is left for what has other dimensions.
+
+    A BlockMask has four: it leaves with what a dense mask of four dimensions gets.
+    """
+    block = next((node for node in around if isinstance(node, ast.If)), None)
+    return (
+        block is not None
+        and any(test is node for node in ast.walk(block.test))
+        and isinstance(block.body[-1], (ast.Return, ast.Continue, ast.Break))
+        and isinstance(test, ast.Compare)
+        and isinstance(test.ops[0], ast.NotEq)
+        and isinstance(test.comparators[0], ast.Constant)
+        and test.comparators[0].value != 4
+        and ast.unparse(test.left).endswith((".ndim", ".dim()"))
+    )
 
 
 def _operand(site: ast.expr, test: ast.expr) -> ast.expr:
@@ -151,13 +231,50 @@ def _not_none(test: ast.expr, mask: str) -> ast.expr | None:
 def _serves_tensors_only(block: ast.If, mask: str) -> bool:
     """Whether leaving the block to tensors is right whatever the mask means.
 
-    So it is when the block only converts the mask itself, which a BlockMask does not need, or when it
-    only asks the mask a yes-or-no question that the other arm answers for a mask without padding.
+    So it is when the block only converts the mask itself, which a BlockMask does not need, or only
+    sets padded positions to zero, of which it has none, or when it only asks the mask a yes-or-no
+    question that the other arm answers for a mask without padding.
     """
-    converts = all(_converts(statement, mask) for statement in block.body)
-    asks = bool(block.orelse) and all(_asks(statement) for statement in block.body)
-    answers = all(_assigns_constant(statement) for statement in block.orelse)
-    return (converts and not block.orelse) or (asks and answers)
+    if not block.orelse:
+        return all(_converts(each, mask) for each in block.body) or _zeroes_padding(block, mask)
+    asks = all(_asks(statement) for statement in block.body)
+    return asks and all(_assigns_constant(statement) for statement in block.orelse)
+
+
+def _zeroes_padding(block: ast.If, mask: str) -> bool:
+    """``states = (states * mask[:, :, None]).to(dtype)``, and at most the dtype noted before."""
+    *before, last = block.body
+    if not all(
+        isinstance(each, ast.Assign) and ast.unparse(each.value).endswith(".dtype") for each in before
+    ):
+        return False
+    if not isinstance(last, ast.Assign):
+        return False
+    product = last.value
+    while (
+        isinstance(product, ast.Call)
+        and isinstance(product.func, ast.Attribute)
+        and product.func.attr == "to"
+    ):
+        product = product.func.value
+    if not isinstance(product, ast.BinOp) or not isinstance(product.op, ast.Mult):
+        return False
+    states = [ast.unparse(target) for target in last.targets]
+    return states == [ast.unparse(product.left)] and _is_column(product.right, mask)
+
+
+def _is_column(node: ast.expr, mask: str) -> bool:
+    """``mask[:, :, None]`` or ``mask.unsqueeze(-1)``: one factor for each token, maybe converted."""
+    while isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute) and node.func.attr == "to":
+        node = node.func.value
+    columns = ("[:, :, None]", "[..., None]", ".unsqueeze(-1)", ".unsqueeze(2)")
+    return ast.unparse(node) in [mask + column for column in columns]
+
+
+def _counts_tokens(choice: ast.IfExp, mask: str) -> bool:
+    """``mask.sum(-1) if mask is not None else length``: without padding, all tokens count."""
+    counts = [f"{mask}.sum({axis})" for axis in ("-1", "1", "dim=-1", "dim=1")]
+    return ast.unparse(choice.body) in counts and mask not in ast.unparse(choice.orelse)
 
 
 def _converts(statement: ast.stmt, mask: str) -> bool:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Protocol
 
 from codemods.flex_passthrough.mends.imports import Need
@@ -42,11 +42,13 @@ class Mended:
         needs: names to import.
         needs_window_helper: whether the edits call the function that slides a BlockMask. A tree gets
             that once; a file that has no such tree around it gets its own.
+        also: functions elsewhere that must be mended too for the edits to be right.
     """
 
     edits: tuple[Edit, ...]
     needs: tuple[Need, ...] = ()
     needs_window_helper: bool = False
+    also: tuple[tuple[Mend, Function], ...] = ()
 
 
 class Mend(Protocol):
@@ -75,6 +77,16 @@ class Diagnosis:
     message: str
     steps: tuple[Step, ...]
     mend: Mend | str
+
+
+def speaking_of_tokens(reach: Reach, diagnoses: Iterator[Diagnosis]) -> Iterator[Diagnosis]:
+    """Leave out the mend where a model's mask is about audio or images, not about what attention sees."""
+    for diagnosis in diagnoses:
+        if reach.counts_tokens:
+            yield diagnosis
+        else:
+            reason = f"the mask is one of {reach.over}: what a BlockMask means there is a decision"
+            yield replace(diagnosis, mend=reason)
 
 
 @dataclass(frozen=True)

@@ -1,0 +1,152 @@
+"""FLEX002: what gets a guard, what a BlockMask is kept out of, and what is left alone."""
+
+from textwrap import indent
+
+import pytest
+
+from codemods.flex_passthrough.settings import Settings
+
+HEAD = """\
+import torch
+from torch import nn
+
+from ...modeling_utils import ALL_ATTENTION_FUNCTIONS, PreTrainedModel
+
+
+"""
+
+MODEL = """\
+class TinyModel(PreTrainedModel):
+    _supports_flex_attn = True
+
+    def forward(self, input_ids=None, attention_mask=None, position_ids=None):
+        states = self.embed_tokens(input_ids)
+"""
+
+REST = """\
+attention_interface = ALL_ATTENTION_FUNCTIONS[self.config._attn_implementation]
+return attention_interface(self, states, attention_mask=attention_mask)
+"""
+
+
+def model(body: str, helper: str = "") -> str:
+    return HEAD + helper + MODEL + indent(body + REST, " " * 8)
+
+
+GUARDED = {
+    "padding_set_to_zero": (
+        "if attention_mask is not None:\n"
+        "    states = (states * attention_mask[:, :, None]).to(states.dtype)\n",
+        "attention_mask is not None",
+        "isinstance(attention_mask, torch.Tensor)",
+    ),
+    "padding_set_to_zero_with_the_dtype_noted": (
+        "if attention_mask is not None:\n"
+        "    dtype = states.dtype\n"
+        "    states = (states * attention_mask.unsqueeze(-1)).to(dtype)\n",
+        "attention_mask is not None",
+        "isinstance(attention_mask, torch.Tensor)",
+    ),
+    "tokens_counted": (
+        "lengths = attention_mask.sum(-1) if attention_mask is not None else input_ids.shape[1]\n",
+        "attention_mask is not None",
+        "isinstance(attention_mask, torch.Tensor)",
+    ),
+    "question_in_a_test": (
+        "if attention_mask is not None and not torch.all(attention_mask == 1):\n    states = states * 2\n",
+        "attention_mask is not None",
+        "isinstance(attention_mask, torch.Tensor)",
+    ),
+    "only_converted": (
+        "if attention_mask is not None:\n    attention_mask = attention_mask.contiguous()\n",
+        "attention_mask is not None",
+        "isinstance(attention_mask, torch.Tensor)",
+    ),
+    "positions_counted_from_a_second_name": (
+        "counted = attention_mask\n"
+        "if counted is None:\n"
+        "    counted = torch.ones(states.shape[0], states.shape[1])\n"
+        "if position_ids is None:\n"
+        "    position_ids = torch.cumsum(counted, dim=1) * counted - 1\n",
+        "counted is None",
+        "not isinstance(counted, torch.Tensor)",
+    ),
+}
+
+
+@pytest.mark.parametrize(("body", "test", "guard"), GUARDED.values(), ids=GUARDED)
+def test_guarded(check_transformed, body, test, guard):
+    check_transformed(model(body), model(body.replace(test, guard, 1)), Settings(line_length=110))
+
+
+RECURRENT = """\
+def recurrent_mask(states, attention_mask):
+    if attention_mask is None or attention_mask.ndim != 2:
+        return None
+    return attention_mask[:, -states.shape[1] :].contiguous()
+
+
+"""
+
+
+def test_leaves_with_what_four_dimensions_get(check_transformed):
+    body = "self.mixer(states, attention_mask=recurrent_mask(states, attention_mask))\n"
+    guarded = RECURRENT.replace("attention_mask is None", "not isinstance(attention_mask, torch.Tensor)")
+    check_transformed(model(body, RECURRENT), model(body, guarded))
+
+
+LEFT_ALONE = {
+    "pooled": "pooled = (states * attention_mask.unsqueeze(-1)).sum(1)\n",
+    "bias_made_of_it": "if attention_mask is not None:\n    states = states + (1.0 - attention_mask)\n",
+    "another_name_gets_the_product": (
+        "if attention_mask is not None:\n    pooled = states * attention_mask[:, :, None]\n"
+    ),
+    "positions_counted_from_the_mask_itself": (
+        "if attention_mask is None:\n"
+        "    attention_mask = torch.ones(states.shape[0], states.shape[1])\n"
+        "position_ids = torch.cumsum(attention_mask, dim=1)\n"
+    ),
+    "refused_by_the_model": (
+        "if attention_mask is not None:\n    lengths = attention_mask.sum(-1).tolist()\n"
+    ),
+}
+
+
+@pytest.mark.parametrize("body", LEFT_ALONE.values(), ids=LEFT_ALONE)
+def test_reported_only(check_noop, body):
+    planned = check_noop(model(body))
+    assert {finding.safety.value for finding in planned.findings} == {"report"}
+    assert all("no guard is known to be right here" in finding.reason for finding in planned.findings)
+
+
+NOTHING_TO_SAY = {
+    "tensor_only": (
+        "if isinstance(attention_mask, torch.Tensor):\n    states = states * attention_mask[:, :, None]\n"
+    ),
+    "none_only": "if attention_mask is None:\n    attention_mask.sum()\n",
+    "shape_and_device": "rows = attention_mask.shape[2]\nattention_mask = attention_mask.to(states.device)\n",
+    "positions_of_tokens": "position_ids = torch.cumsum(torch.ones_like(input_ids), dim=1)\n",
+}
+
+
+@pytest.mark.parametrize("body", NOTHING_TO_SAY.values(), ids=NOTHING_TO_SAY)
+def test_nothing_to_say(check_noop, body):
+    assert check_noop(model(body)).findings == []
+
+
+def test_mask_over_audio_is_reported_only(check_noop):
+    body = "if attention_mask is not None:\n    attention_mask = attention_mask.contiguous()\n"
+    planned = check_noop(model(body).replace("input_ids", "input_features"))
+    (finding,) = planned.findings
+    assert finding.reason.startswith("the mask is one of input_features")
+
+
+def test_mask_by_layer_type_is_reported_only(check_noop):
+    body = (
+        "masks = {'full': attention_mask, 'linear': None}\n"
+        "mask = masks[self.config.layer_types[0]]\n"
+        "if mask is not None:\n"
+        "    states = states * mask[:, :, None]\n"
+    )
+    (finding,) = check_noop(model(body)).findings
+    assert finding.reason.startswith("the mask comes from a dict of masks by layer type")
