@@ -58,6 +58,8 @@ def verify(
         "root": str(target.root),
         "package": target.package,
         "folder": target.folder,
+        "modules": list(target.modules),
+        "loose": target.loose,
         "models": list(options.models),
         "cases": list(options.cases),
         "heads": options.heads,

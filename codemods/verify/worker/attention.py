@@ -96,11 +96,13 @@ class Models:
 
 def _first_that_builds(tree: Tree, candidate: Candidate, model_class: Any) -> Any:
     """Return the first tiny configuration that builds, and its eager model."""
-    config_class = getattr(model_class, "config_class", None) or tree.config_class(candidate.model_type)
+    config_class = getattr(model_class, "config_class", None) or tree.config_class(candidate)
     failures: list[str] = []
-    for profile in PROFILES:
+    configured = tree.configured()
+    ways = [(profile, given) for given in ([configured, {}] if configured else [{}]) for profile in PROFILES]
+    for profile, given in ways:
         try:
-            config = tiny_config(config_class, profile)
+            config = tiny_config(config_class, profile, given)
             model = _new(model_class, config, EAGER)
             model.eval()(**inputs(model))
             return config, model

@@ -11,6 +11,7 @@ from typing import Any
 
 from .limits import cut_network, limit
 from .protocol import Channel
+from .standalone import Standalone
 from .tree import Candidate, Tree, Unusable
 
 
@@ -18,16 +19,16 @@ def serve(request: dict[str, Any], answers: int) -> None:
     """Answer a request.
 
     Args:
-        request: ``root`` and ``package`` of the tree, ``folder`` (a model's, or None), ``models``
-            and ``cases`` (names), ``heads`` (whether task heads too), ``jobs`` at a time,
-            ``seconds`` and ``memory`` (bytes) for each.
+        request: ``root`` and ``package`` of the tree, ``folder`` (a model's, or None), ``modules``
+            and ``loose`` (code that stands alone), ``models`` and ``cases`` (names), ``heads``
+            (whether task heads too), ``jobs`` at a time, ``seconds`` and ``memory`` (bytes) for each.
         answers: the file descriptor to write events to.
     """
     channel = Channel(answers)
     network = not cut_network()
     try:
         _one_thread()
-        tree = Tree(request["root"], request["package"])
+        tree = _tree(request)
     except Unusable as error:
         channel.send("unusable", reason=str(error))
         return
@@ -42,6 +43,11 @@ def serve(request: dict[str, Any], answers: int) -> None:
         for candidate in chosen:
             _run(tree, candidate, request["cases"], device, channel)
     channel.send("end")
+
+
+def _tree(request: dict[str, Any]) -> Tree:
+    root, package, modules = request["root"], request["package"], request["modules"]
+    return Standalone(root, package, modules, request["loose"]) if modules else Tree(root, package)
 
 
 def _one_thread() -> None:
@@ -72,7 +78,7 @@ def _make_ready(tree: Tree, device: str) -> None:
     from . import attention, model  # noqa: F401
 
     warnings.simplefilter("ignore")
-    tree.module("utils.logging").set_verbosity_error()
+    tree.silence()
     attention.run_as_users_do(device)
 
 

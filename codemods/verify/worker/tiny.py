@@ -9,9 +9,13 @@ from __future__ import annotations
 
 import inspect
 import re
+from collections.abc import Mapping
+from types import MappingProxyType
 from typing import Any, NamedTuple
 
 from .hints import HINTS
+
+_NOTHING: Mapping[str, Any] = MappingProxyType({})
 
 VOCABULARY = 128
 WINDOW = 16
@@ -94,26 +98,29 @@ class CannotBuild(Exception):
     """A tiny configuration or model cannot be made; the message says why."""
 
 
-def tiny_config(config_class: Any, profile: Profile) -> Any:
+def tiny_config(config_class: Any, profile: Profile, configured: Mapping[str, Any] = _NOTHING) -> Any:
     """Return a small configuration of ``config_class``, sub-configurations included.
 
     Args:
         config_class: a ``PretrainedConfig`` subclass of the tree.
         profile: what to choose where names do not decide.
+        configured: what the tree sets in this configuration; of it only sizes are changed.
 
     Raises:
         CannotBuild: if the class refuses every small configuration tried.
     """
     try:
-        return config_class(**tiny_values(config_class, profile))
+        return config_class(**tiny_values(config_class, profile, configured))
     except Exception as error:
         raise CannotBuild(f"configuration: {one_line(error)}") from error
 
 
-def tiny_values(config_class: Any, profile: Profile) -> dict[str, Any]:
+def tiny_values(
+    config_class: Any, profile: Profile, configured: Mapping[str, Any] = _NOTHING
+) -> dict[str, Any]:
     """Return the keyword arguments that make ``config_class`` tiny."""
-    default = _default(config_class)
-    parameters = _parameters(config_class)
+    default = _default(config_class, configured)
+    parameters = {**_parameters(config_class), **configured}
     values: dict[str, Any] = {}
     tokens = iter(range(VOCABULARY - 1, 0, -1))
     for name, given in parameters.items():
@@ -127,6 +134,7 @@ def tiny_values(config_class: Any, profile: Profile) -> dict[str, Any]:
     values.update(_sub_configs(config_class, default, profile))
     if "use_sliding_window" in parameters:
         values["use_sliding_window"] = True
+    values = _merged(dict(configured), values)
     return _merged(values, HINTS.get(getattr(config_class, "model_type", ""), {}))
 
 
@@ -218,9 +226,9 @@ def _sub_configs(config_class: Any, default: Any, profile: Profile) -> dict[str,
     return values
 
 
-def _default(config_class: Any) -> Any:
+def _default(config_class: Any, configured: Mapping[str, Any] = _NOTHING) -> Any:
     try:
-        return config_class()
+        return config_class(**configured)
     except Exception:
         return None
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import importlib
+import os
 import re
 import sys
 import traceback
@@ -62,8 +63,8 @@ class Tree:
         self._models = _import(f"{package}.models.auto.modeling_auto")
         self.version = str(getattr(self.package, "__version__", "unknown"))
 
-    def config_class(self, model_type: str) -> Any:
-        """Import and return a model type's configuration class.
+    def config_class(self, candidate: Candidate) -> Any:
+        """Import and return the configuration class of a candidate's model type.
 
         ``CONFIG_MAPPING`` itself is not asked: it looks in a package called ``transformers``,
         whatever the tree is called.
@@ -71,12 +72,16 @@ class Tree:
         Raises:
             ImportError: if its module cannot be imported.
         """
-        name = self._configurations.CONFIG_MAPPING_NAMES[model_type]
-        return self._find(model_type, name)
+        name = self._configurations.CONFIG_MAPPING_NAMES[candidate.model_type]
+        return self._find(candidate.model_type, name)
 
-    def module(self, name: str) -> Any:
-        """Import a module of the tree, named relative to the package."""
-        return importlib.import_module(f"{self.name}.{name}")
+    def configured(self) -> dict[str, Any]:
+        """Return what the tree itself sets in its models' configuration: a whole package nothing."""
+        return {}
+
+    def silence(self) -> None:
+        """Let the tree's log tell errors only."""
+        importlib.import_module(f"{self.name}.utils.logging").set_verbosity_error()
 
     def candidates(self) -> list[Candidate]:
         """Return the classes the auto mappings name, each once, under its own model type."""
@@ -112,7 +117,7 @@ class Tree:
         return self._find(candidate.model_type, candidate.class_name)
 
     def _find(self, model_type: str, name: str) -> Any:
-        module = self.module(f"models.{self.folder(model_type)}")
+        module = importlib.import_module(f"{self.name}.models.{self.folder(model_type)}")
         found = getattr(module, name, None) or getattr(self.package, name, None)
         if found is None:
             raise ImportError(f"the tree has no {name}")
@@ -126,14 +131,18 @@ class Tree:
 
     def site(self, error: BaseException) -> str | None:
         """Return ``path:line function`` of the deepest frame inside the tree, or None."""
-        top = self.name.split(".")[0]
         site = None
         for frame in traceback.extract_tb(error.__traceback__):
+            # Links are not followed: in the Hub's cache they lead to files without a name.
             with contextlib.suppress(ValueError):
-                path = Path(frame.filename).resolve().relative_to(self.root)
-                if path.parts[0] == top:
+                path = Path(os.path.abspath(frame.filename)).relative_to(self.root)  # noqa: PTH100
+                if self._is_own(path.parts):
                     site = f"{path.as_posix()}:{frame.lineno} {frame.name}"
         return site
+
+    def _is_own(self, parts: tuple[str, ...]) -> bool:
+        """Say whether a file below the root is part of the tree."""
+        return parts[0] == self.name.split(".")[0]
 
 
 def _own_type(class_name: str, model_types: list[str]) -> str:

@@ -1,0 +1,3 @@
+"""A model whose requirements are not met."""
+
+import no_such_package  # noqa: F401
