@@ -38,7 +38,7 @@ class Text:
         """Return the offset just behind a line and its line end."""
         return self.starts[line]
 
-    def extent(self, node: ast.expr | ast.stmt) -> tuple[int, int]:
+    def extent(self, node: ast.expr | ast.stmt | ast.arg) -> tuple[int, int]:
         """Return the character offsets between which a node of the syntax tree stands."""
         end_line, end_column = node.end_lineno or node.lineno, node.end_col_offset or node.col_offset
         return (

@@ -6,9 +6,10 @@ they stand behind the keys of earlier calls. And where the branch ends in a bare
 all stays ``None``, under which flex attention lets every token see every other.
 
 The mends keep the branch as it is, sparse masks, document ids and all: the builder is told how many
-queries and keys there are and where the queries begin; no mask becomes one that hides nothing, and so
-a causal BlockMask. Measured on transformers 4.52.4 (Llama, 64 tokens), no mask was off by 0.69 before
-and by 0.0 after; generation with a growing or a static cache crashed and now agrees to 0.0.
+queries and keys there are and where the queries begin (4.50's cannot be told, and learns to); no mask
+becomes one that hides nothing, and so a causal BlockMask. Measured on transformers 4.52.4 (Llama, 64
+tokens), no mask was off by 0.69 before and by 0.0 after; generation with a growing or a static cache
+crashed and now agrees to 0.0.
 """
 
 from __future__ import annotations
@@ -18,6 +19,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cache
 
+from codemods.flex_passthrough.mends.builder_lengths import LENGTHS, take_lengths
 from codemods.flex_passthrough.mends.causal_branch import make_causal, tell_of_cache
 from codemods.flex_passthrough.mends.flex_branch import (
     FlexBranch,
@@ -26,24 +28,33 @@ from codemods.flex_passthrough.mends.flex_branch import (
     read_inputs,
 )
 from codemods.flex_passthrough.mends.imports import TORCH
-from codemods.flex_passthrough.rules.rule import Diagnosis, Mend, Mended, Place, Rule
+from codemods.flex_passthrough.rules.rule import Diagnosis, Mended, Place, Rule
 from codemods.maskflow.flow import Reach
 from codemods.maskflow.hierarchy import Hierarchy
-from codemods.maskflow.index import Function
+from codemods.maskflow.index import External, Function
 
-# What a builder must take to make a mask for queries that stand behind a cache.
-_LENGTHS = {"query_length", "key_length", "offsets"}
+
+@dataclass(frozen=True)
+class TakeLengths:
+    """Let a builder take the lengths and the offset."""
+
+    def apply(self, place: Place) -> Mended:
+        """Add the parameters and heed them; without them nothing changes."""
+        edits = take_lengths(place.text, place.node.lineno, place.width)
+        return Mended(tuple(edits), (TORCH,) if edits else ())
 
 
 @dataclass(frozen=True)
 class TellOfCache:
-    """Hand the builder the lengths and the offset that it takes."""
+    """Hand the builder the lengths and the offset; one that does not take them learns to."""
 
     builder: str
+    learns: Function | None = None
 
     def apply(self, place: Place) -> Mended:
         """Add the arguments, and keep 4-D masks from the builder."""
-        return Mended(tuple(tell_of_cache(place.text, place.node.lineno, self.builder, place.width)))
+        edits = tell_of_cache(place.text, place.node.lineno, self.builder, place.width)
+        return Mended(tuple(edits), also=((TakeLengths(), self.learns),) if self.learns else ())
 
 
 @dataclass(frozen=True)
@@ -72,11 +83,8 @@ def _diagnose_function(function: Function, hierarchy: Hierarchy) -> list[Diagnos
     for branch, builder in built_branches(function, hierarchy):
         inputs = read_inputs(function.node, branch.mask)
         told = {keyword.arg for keyword in branch.call.keywords}
-        if inputs.cached and not told & _LENGTHS and len(branch.call.args) == 1:
-            takes = set() if isinstance(builder.node, ast.Lambda) else set(parameter_names(builder.node))
-            mend: Mend | str = TellOfCache(branch.builder)
-            if not takes >= _LENGTHS:
-                mend = f"{builder.name} can make a mask for as many queries as keys only"
+        if inputs.cached and not told.intersection(LENGTHS) and len(branch.call.args) == 1:
+            mend = TellOfCache(branch.builder, None if _takes_lengths(builder) else builder)
             message = f"{branch.builder} is not told of the cache: queries are fewer than keys then"
             found.append(Diagnosis("FLEX003", function, branch.call, message, (), mend))
         returned = branch.bare_return
@@ -103,10 +111,13 @@ def _creates_block_mask(function: Function, hierarchy: Hierarchy) -> bool:
     for node in ast.walk(function.node):
         if isinstance(node, ast.Call):
             called = hierarchy.index.resolve_dotted(function.module, node.func)
-            path = getattr(called, "path", "")
-            if isinstance(path, str) and path.endswith(".create_block_mask"):
+            if isinstance(called, External) and called.path.endswith(".create_block_mask"):
                 return True
     return False
+
+
+def _takes_lengths(builder: Function) -> bool:
+    return not isinstance(builder.node, ast.Lambda) and set(LENGTHS) <= set(parameter_names(builder.node))
 
 
 RULE = Rule(

@@ -32,6 +32,26 @@ def build_block_mask(mask_2d, query_length=None, key_length=None, offsets=None) 
     return create_block_mask(mask_mod, batch_size, None, query_length or length, key_length or length)
 '''
 
+# As it was at first: for as many queries as keys.
+PLAIN_BUILDER = '''\
+import torch
+
+from ..utils import is_torch_flex_attn_available
+
+if is_torch_flex_attn_available():
+    from torch.nn.attention.flex_attention import BlockMask, create_block_mask
+
+
+def build_block_mask(mask_2d: torch.Tensor) -> "BlockMask":
+    """Make a causal mask, document by document, of a mask that numbers them."""
+    batch_size, length = mask_2d.shape
+
+    def mask_mod(b, h, q, k):
+        return (q >= k) & (mask_2d[b, q] == mask_2d[b, k]) & (mask_2d[b, q] > 0)
+
+    return create_block_mask(mask_mod=mask_mod, B=batch_size, H=None, Q_LEN=length, KV_LEN=length)
+'''
+
 HEAD = """\
 import torch
 from torch import nn

@@ -12,8 +12,10 @@ from tests.flex_passthrough.rules.branches import (
     BUILDER,
     DENSE,
     FALLS_THROUGH,
+    INTEGRATION,
     MODEL,
     ONES,
+    PLAIN_BUILDER,
     QUESTION,
     RETURN,
     RETURN_BLOCK_MASK,
@@ -140,11 +142,29 @@ def test_not_where_no_model_calls_it(check_noop):
     assert check_noop(source).findings == []
 
 
-def test_builder_without_lengths_is_reported(check_noop):
-    builder = BUILDER.replace(", query_length=None, key_length=None, offsets=None", "")
-    (finding,) = check_noop(model(FALLS_THROUGH), builder).findings
-    assert finding.safety.value == "report"
-    assert finding.reason == "build_block_mask can make a mask for as many queries as keys only"
+def test_builder_learns_of_lengths(write_tree):
+    """As in 4.50; one edit of the builder serves every method that calls it."""
+    root = write_tree(package(model(FALLS_THROUGH), PLAIN_BUILDER))
+    apply(plan([root / "pkg"], ONLY))
+    assert (root / MODEL).read_text() == model(QUESTION + TOLD + RETURN_BLOCK_MASK)
+    assert "query_length=None, key_length=None, offsets=None" in (root / INTEGRATION).read_text()
+    assert plan([root / "pkg"], ONLY).findings == []
+
+
+def test_not_where_the_builder_cannot_learn(check_noop):
+    (finding,) = check_noop(
+        model(FALLS_THROUGH), PLAIN_BUILDER.replace("KV_LEN=length", "KV_LEN=99")
+    ).findings
+    assert finding.status.value == "failed"
+    assert "build_block_mask does not make its BlockMask in a way that is known" in finding.reason
+
+
+def test_not_where_the_builder_is_out_of_reach(write_tree):
+    root = write_tree(package(model(FALLS_THROUGH), PLAIN_BUILDER))
+    planned = plan([root / "pkg" / "models"], ONLY)
+    assert planned.changes == []
+    (finding,) = planned.findings
+    assert "has to change too, and lies outside the paths given" in finding.reason
 
 
 def test_not_where_the_queries_cannot_be_counted(check_noop):
