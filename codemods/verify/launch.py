@@ -47,9 +47,12 @@ def events(python: str, request: dict[str, Any]) -> Iterator[dict[str, Any]]:
 
 
 def _start(python: str, home: str, errors: TextIO) -> subprocess.Popen[str]:
+    # The worker starts in a folder of its own: a path from here means nothing there. A link stays a
+    # link, for that is how an interpreter knows its environment.
+    program = os.path.abspath(python) if os.path.dirname(python) else python  # noqa: PTH100, PTH120
     try:
         return subprocess.Popen(
-            [python, str(START)],
+            [program, str(START)],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=errors,

@@ -75,6 +75,11 @@ def test_an_interpreter_without_torch_is_one_line(tinyformers: Path, bare_python
     )
 
 
+def test_an_interpreter_by_a_relative_path_is_meant_from_here(tinyformers: Path, bare_python: str) -> None:
+    run = verify(tinyformers, "--python", os.path.relpath(bare_python))
+    assert "the package 'torch' is not installed" in run.stderr
+
+
 @pytest.mark.torch
 def test_a_requirement_out_of_range_is_one_line(tmp_path: Path, torch_python: str) -> None:
     tree = tmp_path / "oldformers"
