@@ -98,3 +98,24 @@ def test_mask_dies_with_the_one_it_was_made_from(slide: Any) -> None:
 def test_stays_sparse(slide: Any) -> None:
     block_mask = flex.create_block_mask(causal, 1, None, 1024, 1024, device="cpu")
     assert slide(block_mask, 16, 0, 1024).sparsity() > 75
+
+
+@pytest.mark.parametrize("past", [0, 1, 40, 63])
+@pytest.mark.parametrize("window", [1, 16, 500])
+def test_queries_behind_a_cache(slide: Any, past: int, window: int) -> None:
+    """The last queries of a longer mask see the keys that they saw there."""
+    whole = slide(flex.create_block_mask(causal, 2, None, 64, 64, device="cpu"), window)
+
+    def behind(b: Any, h: Any, q: Any, k: Any) -> Any:
+        return q + past >= k
+
+    block_mask = flex.create_block_mask(behind, 2, None, 64 - past, 64, device="cpu")
+    for offset in (past, torch.tensor(past)):
+        slid = slide(block_mask, window, query_offset=offset)
+        assert torch.equal(values(slid), values(whole)[:, :, past:])
+
+
+def test_another_place_is_another_mask(slide: Any) -> None:
+    block_mask = flex.create_block_mask(causal, 1, None, 8, 64, device="cpu")
+    first = slide(block_mask, 16, query_offset=torch.tensor(3))
+    assert slide(block_mask, 16, query_offset=torch.tensor(4)) is not first

@@ -154,6 +154,18 @@ DENSE_METHOD = """
 """
 
 
+# What hides keys that lie farther back than the window.
+TOO_OLD = """\
+            too_old = torch.arange(target_length) <= (cache_position.reshape(-1, 1) - config.sliding_window)
+            hidden.bitwise_or_(too_old)
+        return hidden * -1e9
+"""
+
+WINDOWED = DENSE_METHOD.replace(
+    "        return hidden * -1e9\n", "        if config.sliding_window is not None:\n" + TOO_OLD
+)
+
+
 def model(branch: str, dense: str = DENSE, dense_method: str = DENSE_METHOD) -> str:
     """Return a model file whose mask method has ``branch``."""
     return HEAD + indent(branch + dense, " " * 8) + dense_method

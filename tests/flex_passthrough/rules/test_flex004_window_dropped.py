@@ -20,23 +20,14 @@ from tests.flex_passthrough.rules.branches import (
     RETURN_BLOCK_MASK,
     RETURNS,
     TOLD,
+    TOO_OLD,
+    WINDOWED,
     model,
     package,
 )
 
 ONLY = Settings(select=("FLEX004",), line_length=119)
 STYLE = black.Mode(line_length=119)
-
-# What hides keys that lie farther back than the window.
-TOO_OLD = """\
-            too_old = torch.arange(target_length) <= (cache_position.reshape(-1, 1) - config.sliding_window)
-            hidden.bitwise_or_(too_old)
-        return hidden * -1e9
-"""
-
-WINDOWED = DENSE_METHOD.replace(
-    "        return hidden * -1e9\n", "        if config.sliding_window is not None:\n" + TOO_OLD
-)
 
 SLIDE = """\
         if self.config.sliding_window is not None:
@@ -103,6 +94,27 @@ def test_together_with_causality(check_transformed):
     after = slid(QUESTION + ONES + TOLD + RETURN)
     both = Settings(select=("FLEX003", "FLEX004"), line_length=119)
     check_transformed(windowed(RETURNS), windowed(after), both)
+
+
+def test_copies_follow(write_tree):
+    """One that claims nothing, in another file, with other lines around it."""
+    mark = "    # Copied from pkg.models.tiny.modeling_tiny.TinyModel._make_mask\n    def _make_mask("
+    other = windowed(RETURNS).replace("Tiny", "Other").replace("_attn = True", "_attn = False")
+    files = {"pkg/models/other/modeling_other.py": other.replace("    def _make_mask(", mark)}
+    root = write_tree({**package(windowed(RETURNS)), **files})
+    planned = plan([root / "pkg"], Settings(select=("FLEX003", "FLEX004"), line_length=119))
+    apply(planned)
+    assert {change.name: change.how for change in planned.changes} == {
+        "integrations/flex_attention.py": "edited",
+        "models/other/modeling_other.py": "copied",
+        "models/tiny/modeling_tiny.py": "edited",
+    }
+    mended = (root / MODEL).read_text()
+    assert mended == imported(windowed(slid(QUESTION + ONES + TOLD + RETURN)))
+    copied = mended.replace("Tiny", "Other").replace("_attn = True", "_attn = False")
+    assert (root / "pkg/models/other/modeling_other.py").read_text() == copied.replace(
+        "    def _make_mask(", mark
+    )
 
 
 def test_name_that_the_condition_uses(check_transformed):
