@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+from dataclasses import replace
 
 import libcst as cst
 
@@ -81,7 +82,8 @@ def make_causal(text: str, function_line: int, builder: str, width: int | None =
     lines = [f"{depth}if {branch.mask} is None:"]
     if inputs.cache:
         seen = f"{inputs.cache}.get_seq_length() if {inputs.cache} is not None else 0"
-        lines.append(f"{inner}{inputs.past} = {seen}")
+        around = replace(frame, head=f"{inner}{inputs.past} = ", tail="", indentation=inner)
+        lines.append(f"{around.head}{_laid_out(seen, around)}")
         keys = f"{inputs.past} + {keys}"
     shape = f"({inputs.tensor}.shape[0], {keys})"
     device = f"device={inputs.tensor}.device"
@@ -112,11 +114,15 @@ def _only_two_dimensions(source: Text, branch: FlexBranch, width: int | None) ->
     """Ask for two dimensions wherever a tensor is asked for."""
     start, end = source.extent(branch.guard.test)
     frame = _frame(source, branch.guard.lineno, width)
-    test = cst.parse_expression(f"{source.text[start:end]} and {branch.mask}.dim() == 2")
-    laid_out = lay_out(test, frame, cst.Module([]).code_for_node)
+    test = f"{source.text[start:end]} and {branch.mask}.dim() == 2"
+    return Edit(start, end, _laid_out(test, frame))
+
+
+def _laid_out(code: str, frame: Frame) -> str:
+    laid_out = lay_out(cst.parse_expression(code), frame, cst.Module([]).code_for_node)
     if laid_out is None:
-        raise CannotMend(f"a comment stands in the test on line {branch.guard.lineno}")
-    return Edit(start, end, laid_out)
+        raise CannotMend(f"a comment stands within `{code}`")
+    return laid_out
 
 
 def _frame(source: Text, line: int, width: int | None) -> Frame:

@@ -11,7 +11,7 @@ import io
 import re
 import tokenize
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import chain
 
 import libcst as cst
@@ -80,7 +80,20 @@ def lay_out_call(head: str, arguments: list[str], indentation: str, frame: Frame
     inner = indentation + frame.unit
     if frame.fits(inner + flat):
         return [f"{head}(", inner + flat, f"{indentation})"]
-    return [f"{head}(", *(f"{inner}{argument}," for argument in arguments), f"{indentation})"]
+    return [f"{head}(", *(_argument(each, inner, frame) for each in arguments), f"{indentation})"]
+
+
+def _argument(argument: str, indentation: str, frame: Frame) -> str:
+    """Return an argument on lines of its own; black puts a choice that is too long in parentheses."""
+    line = f"{indentation}{argument},"
+    name, _, value = argument.partition("=")
+    if frame.fits(line) or not name.isidentifier():
+        return line
+    expression = cst.parse_expression(value)
+    if not isinstance(expression, cst.IfExp):
+        return line
+    around = replace(frame, head=f"{indentation}{name}=", tail=",", indentation=indentation)
+    return f"{around.head}{lay_out(expression, around, cst.Module([]).code_for_node)},"
 
 
 def _split(node: cst.BaseExpression) -> list[list[Operand]]:
