@@ -57,6 +57,11 @@ Exit codes:
     "--output-format", type=click.Choice(["text", "json"]), default="text", help="What goes to stdout."
 )
 @click.option("--output", type=click.Path(path_type=Path), help="Write what would go to stdout to this file.")
+@click.option(
+    "--show-graph",
+    metavar="MODEL",
+    help="Draw what MODEL's files come from and what is made from them; look for nothing.",
+)
 @click.option("--explain", is_flag=True, help="Show the way of the BlockMask to each finding.")
 @click.option("-q", "--quiet", is_flag=True, help="Say nothing but problems and failures.")
 @click.option("-v", "--verbose", count=True, help="List findings; twice: with the way of the BlockMask.")
@@ -78,6 +83,7 @@ def command(
     config: Path | None,
     output_format: str,
     output: Path | None,
+    show_graph: str | None,
     explain: bool,
     quiet: bool,
     verbose: int,
@@ -91,6 +97,9 @@ def command(
     attention mask is not parsed.
     """
     console = _console(color)
+    if show_graph is not None:
+        _show_graph(paths[0], show_graph)
+        return
     try:
         settings = _settings(paths, config, select, ignore, exclude, mode, unsafe_fixes)
         settings = replace(settings, python=python)
@@ -114,6 +123,24 @@ def command(
 def main() -> None:
     """Run the command; the entry point of the package."""
     command(prog_name="flex_passthrough")
+
+
+def _show_graph(path: Path, model: str) -> None:
+    from codemods.maskflow.index import Index
+    from codemods.modelrepo.drawing import draw
+    from codemods.modelrepo.family import Repository
+    from codemods.modelrepo.pedigree import UnknownModelError, pedigree_of
+    from codemods.source.discover import discover
+    from codemods.source.problem import SourceError
+    from codemods.source.tree import locate_tree
+
+    try:
+        tree = locate_tree(path)
+        repository = Repository(Index(tree), discover([tree.root]).files)
+        drawing = draw(pedigree_of(repository, model), tree)
+    except (SourceError, UnknownModelError) as error:
+        raise click.UsageError(str(error.args[0])) from None
+    Console(width=None if sys.stdout.isatty() else 200).print(drawing)
 
 
 def _settings(

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -112,3 +114,15 @@ def test_root_outside_the_paths_given_is_left_alone(grove):
     folder = grove / "src" / "grove" / "models" / "cedar"
     planned = plan([folder], Settings(mode=Mode.AUTO))
     assert {change.path.parent for change in planned.changes} <= {folder}
+
+
+def test_graph_of_a_model(grove):
+    command = [sys.executable, "-m", "codemods.flex_passthrough", "--show-graph", "cedar", str(grove)]
+    env = {**os.environ, "PYTHONPATH": str(Path(__file__).parents[2])}
+    shown = subprocess.run(command, capture_output=True, text=True, check=True, env=env).stdout
+    assert "modular_cedar.py" in shown
+    assert "birch inherits" in shown
+    command[4] = "nothing"
+    result = subprocess.run(command, capture_output=True, text=True, check=False, env=env)
+    assert result.returncode == 2
+    assert "Traceback" not in result.stderr
