@@ -6,21 +6,25 @@ import difflib
 import os
 import sys
 from collections.abc import Callable, Collection, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import replace
 from pathlib import Path
 from typing import TextIO
 
 import click
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+from rich.status import Status
+from rich.text import Text
 
 from codemods import __version__
 from codemods.verify import verify as harness
 from codemods.verify.cases import CASES, DEFAULT_GROUP, GROUPS, VERDICTS, select
 from codemods.verify.compare import Comparison
+from codemods.verify.environments.pins import pins_of
+from codemods.verify.environments.store import CannotMake, environment
 from codemods.verify.formats import as_json, junit, markdown, text
 from codemods.verify.launch import WorkerFailed
+from codemods.verify.live import LiveTable
 from codemods.verify.locate import NoTree, Target, locate
 from codemods.verify.results import Report
 
@@ -44,10 +48,18 @@ _CASES = "\n\n".join(map(_group, GROUPS))
 _HELP = f"""Run tiny models of the tree at PATH under flex attention and compare them with eager attention.
 
 PATH is a transformers-like package: its folder, the folder above it, a checkout with src/, or one
-model's folder inside it. The models run in a child process, in the interpreter that --python
-names, from the code at PATH; they have random weights, and nothing is downloaded. The process has
-a temporary home, none of your environment variables, limits of time and memory, and, where the
-system allows to cut it, no network. It can still read your files: run code that you trust.
+model's folder inside it. It may also be code that stands alone and imports an installed
+transformers: a folder from the Hub, a vendored package, one file. The models run in a child
+process, in the interpreter that --python names, from the code at PATH; they have random weights,
+and nothing is downloaded. The process has a temporary home, none of your environment variables,
+limits of time and memory, and, where the system allows to cut it, no network. It can still read
+your files: run code that you trust.
+
+\b
+--env auto installs what the tree requires (with pip, as you configured it) into an environment
+that later runs use again; torch in its build for CPUs where there is no GPU.
+  python -m codemods.verify env list          shows these environments
+  python -m codemods.verify env clean [NAME]  removes them
 
 {_CASES}
 
@@ -91,6 +103,11 @@ Exit status:
     help="Run the models in this Python (default: this one).",
 )
 @click.option(
+    "--env",
+    type=click.Choice(["auto"]),
+    help="Make an environment of what the tree requires, from --python, and keep it for later runs.",
+)
+@click.option(
     "-j",
     "--jobs",
     type=click.IntRange(1),
@@ -126,7 +143,7 @@ Exit status:
     help="Exit with 3 for any of these; 'nothing' for never.",
 )
 @click.option("-q", "--quiet", is_flag=True, help="Print no report, only errors; the exit status tells.")
-@click.option("--no-progress", is_flag=True, help="No progress bar (there is none without a terminal).")
+@click.option("--no-progress", is_flag=True, help="No live table (there is none without a terminal).")
 @click.version_option(__version__)
 def main(
     path: Path,
@@ -135,6 +152,7 @@ def main(
     heads: bool,
     cases: tuple[str, ...],
     python: str,
+    env: str | None,
     jobs: int,
     timeout: float,
     memory: float,
@@ -153,11 +171,11 @@ def main(
     try:
         targets = [locate(tree) for tree in trees]
         if not yes:
-            _say_what_runs(trees, python, quiet)
+            _say_what_runs(trees, python if env is None else "an environment of its own", quiet)
         *old, new = [
-            _verify(tree, target, options, show) for tree, target in zip(trees, targets, strict=True)
+            _verify(tree, target, options, env, show) for tree, target in zip(trees, targets, strict=True)
         ]
-    except (NoTree, WorkerFailed) as error:
+    except (NoTree, WorkerFailed, CannotMake) as error:
         click.echo(f"error: {error}", err=True)
         sys.exit(UNUSABLE)
     except KeyboardInterrupt:
@@ -211,31 +229,66 @@ def _cases(names: tuple[str, ...]) -> tuple[str, ...]:
         raise click.BadParameter(f"no case {error.args[0]!r}. {hint}", param_hint="'--case'") from None
 
 
-def _verify(path: Path, target: Target, options: harness.Options, show: bool) -> Report:
+def _verify(path: Path, target: Target, options: harness.Options, env: str | None, show: bool) -> Report:
     python = () if options.python == sys.executable else ("--python", options.python)
-    command = ("python", "-m", "codemods.verify", str(path), *python)
+    made = () if env is None else ("--env", env)
+    command = ("python", "-m", "codemods.verify", str(path), *python, *made)
     try:
-        with _progress(path.name, show) as on_progress:
-            return replace(harness.verify(target, options, on_progress), command=command)
+        with _interpreter(target, options.python, env, show) as interpreter:
+            options = replace(options, python=interpreter)
+            with _progress(path.name, show) as on_progress:
+                return replace(harness.verify(target, options, on_progress), command=command)
     except WorkerFailed as error:
         raise WorkerFailed(f"{path}: {error}") from error
+    except CannotMake as error:
+        raise CannotMake(f"{path}: no environment can be made: {error}") from error
+
+
+@contextmanager
+def _interpreter(target: Target, python: str, env: str | None, show: bool) -> Iterator[str]:
+    """Give the interpreter to run a tree in, from an environment of its own where that is wanted."""
+    if env is None:
+        yield python
+        return
+    with ExitStack() as stack:
+        with _Steps(show) as steps:
+            label = target.package.split(".")[0]
+            found = stack.enter_context(environment(label, pins_of(target), python, steps))
+        yield found
+
+
+class _Steps:
+    """Tell on standard error how the making of an environment goes; on a terminal, every line of it."""
+
+    def __init__(self, show: bool):
+        self._console = Console(stderr=True)
+        self._status = Status("", console=self._console) if show else None
+
+    def __enter__(self) -> _Steps:
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        if self._status is not None:
+            self._status.stop()
+
+    def step(self, line: str) -> None:
+        self._console.print(line, markup=False, highlight=False, soft_wrap=True)
+        if self._status is not None:
+            self._status.start()
+
+    def detail(self, line: str) -> None:
+        if self._status is not None:
+            self._status.update(Text(line, overflow="ellipsis", no_wrap=True))
 
 
 @contextmanager
 def _progress(title: str, show: bool) -> Iterator[Callable[[harness.Progress], None]]:
-    """Show a bar on standard error while models run."""
+    """Show a table on standard error while models run."""
     if not show:
         yield lambda progress: None
         return
-    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
-    with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
-        task = bar.add_task(f"{title}: importing", total=None)
-
-        def advance(progress: harness.Progress) -> None:
-            name = f"{title}: {progress.cell.class_name}" if progress.cell else title
-            bar.update(task, description=name, completed=progress.done, total=progress.total)
-
-        yield advance
+    with LiveTable(title, Console(stderr=True)) as table:
+        yield table.update
 
 
 @contextmanager

@@ -1,0 +1,1 @@
+"""Environments to run trees in: made from the tree's own pins, kept, and shared between runs."""
