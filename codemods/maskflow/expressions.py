@@ -21,6 +21,7 @@ from codemods.maskflow.narrowing import (
     split,
 )
 from codemods.maskflow.values import (
+    BLOCK,
     CONFIG,
     FALSE,
     NOTHING,
@@ -217,7 +218,7 @@ class Evaluator:
         if local is not None:
             return local
         if node.id in known.ATTENTION_TABLES:
-            return frozenset({AttentionInterface()})
+            return frozenset({AttentionInterface(node.id == known.MASK_TABLE)})
         found = self.index.resolve(frame.module, node.id)
         if found is None:
             return frozenset({Outside(f"builtins.{node.id}")})
@@ -332,7 +333,7 @@ class Evaluator:
         if isinstance(atom, ModuleRef):
             found = self.index.member(atom.module, name)
             if name in known.ATTENTION_TABLES:
-                return frozenset({AttentionInterface()})
+                return frozenset({AttentionInterface(name == known.MASK_TABLE)})
             if isinstance(found, Assignment):
                 return self.calls.module_value(found)
             return frozenset({reference(found)}) if found else UNKNOWN
@@ -689,7 +690,10 @@ class Evaluator:
             if isinstance(atom, Block) and not surface.has_attribute(name) and len(node.args) > 2:
                 held.append(self.evaluate(node.args[2], frame))
             else:
-                held.append(self.attribute_of(atom, name, node, frame))
+                found = self.attribute_of(atom, name, node, frame)
+                held.append(found)
+                if isinstance(atom, Instance) and found == UNKNOWN and len(node.args) > 2:
+                    held.append(self.evaluate(node.args[2], frame))
         return union(*held) or UNKNOWN
 
     def _mutate(self, func: ast.Attribute, given: Arguments, frame: Frame) -> None:
@@ -743,7 +747,7 @@ class Evaluator:
             )
             return self._apply(atom.function, merged, node, frame)
         if isinstance(atom, AttentionInterface):
-            return frozenset({Tuple((TENSOR_RESULT, UNKNOWN))})
+            return BLOCK if atom.makes_masks else frozenset({Tuple((TENSOR_RESULT, UNKNOWN))})
         if isinstance(atom, Outside):
             return self._call_outside(atom, given, node, frame)
         if isinstance(atom, Block):

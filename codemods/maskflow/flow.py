@@ -38,6 +38,9 @@ from codemods.maskflow.values import (
 # Parameters of a model's forward in which a caller may hand over a BlockMask.
 MASK_PARAMETERS = ("attention_mask", "decoder_attention_mask", "encoder_attention_mask")
 
+# What makes ready the inputs of each step of ``generate``, and there may make the step's BlockMask.
+GENERATION = "prepare_inputs_for_generation"
+
 # Parameters that hold a tensor although their default is None: one of them is always given.
 _INPUTS = ("input_ids", "decoder_input_ids", "input_features", "input_values", "hidden_states")
 
@@ -119,10 +122,12 @@ class MaskFlow:
         self._instances: dict[tuple[Class, Arguments], Instance] = {}
         self._module_values: dict[ast.expr, Value] = {}
         self._depth = 0
+        self._generating = False
 
     def follow(self, entry: Class) -> Reach | None:
         """Follow a BlockMask into ``entry.forward``; None if that takes no mask.
 
+        The BlockMasks that ``entry`` makes itself from a tensor while it generates are followed too.
         A mask method found to lose the BlockMask is taken as mended and the walk is made again,
         so that what lies behind it is found as well.
         """
@@ -135,6 +140,7 @@ class MaskFlow:
             return None
         while True:
             outcome = self._enter(entry, forward, names[1:], masks)
+            self._generate(entry, outcome.record)
             lost = [function for function in outcome.record.confirmed if function not in self._mended]
             if not lost:
                 break
@@ -165,6 +171,24 @@ class MaskFlow:
         value = self._evaluate(forward, instance, given, root, masks[0], forward.node.lineno)
         return _Outcome(value, record)
 
+    def _generate(self, entry: Class, record: Record) -> None:
+        """Follow a step of ``generate``, whose mask is a tensor until a mask function makes a BlockMask."""
+        prepare = self.hierarchy.find(entry, GENERATION)
+        if not isinstance(prepare, Function):
+            return
+        parameters = [p.arg for p in (*prepare.node.args.args, *prepare.node.args.kwonlyargs)][1:]
+        if MASK_PARAMETERS[0] not in parameters:
+            return
+        given = Arguments((), tuple((name, TENSOR if "mask" in name else UNKNOWN) for name in parameters))
+        step = Step(prepare, MASK_PARAMETERS[0], prepare.module.source.name, prepare.node.lineno)
+        root = Frame(prepare.module, prepare, {}, (step,), record)
+        self._generating = True
+        try:
+            instance = self._instance(entry, Arguments((CONFIG,)))
+            self._evaluate(prepare, instance, given, root, MASK_PARAMETERS[0], prepare.node.lineno)
+        finally:
+            self._generating = False
+
     def _forget(self, mended: set[Function]) -> None:
         """Drop the summaries of calls that reach a function now taken as mended."""
         self._outcomes = {
@@ -183,7 +207,7 @@ class MaskFlow:
     ) -> Value:
         """Return what a call of a function of the tree may return, and record what it meets."""
         carries = given.carry_block()
-        if not carries and not _matters_without_mask(function, receiver):
+        if not carries and not self._generating and not _matters_without_mask(function, receiver):
             return UNKNOWN
         line = getattr(node, "lineno", function.node.lineno)
         if function.name in ("forward", "__call__") or not carries:
@@ -230,7 +254,7 @@ class MaskFlow:
         line: int,
     ) -> Value:
         bound = given if receiver is None else given.shifted(frozenset({receiver}))
-        key = (function, bound)
+        key = (function, bound, self._generating)
         known_outcome = self._outcomes.get(key)
         if known_outcome is None:
             if key in self._active or self._depth >= _DEEPEST:

@@ -30,7 +30,8 @@ from codemods.maskflow.values import (
 )
 
 # Names that stand for the table of attention functions, whatever module they come from.
-ATTENTION_TABLES = frozenset({"ALL_ATTENTION_FUNCTIONS", "ALL_MASK_ATTENTION_FUNCTIONS"})
+MASK_TABLE = "ALL_MASK_ATTENTION_FUNCTIONS"
+ATTENTION_TABLES = frozenset({"ALL_ATTENTION_FUNCTIONS", MASK_TABLE})
 
 # What a configuration says of its attention implementation while flex attention runs.
 IMPLEMENTATION = "flex_attention"

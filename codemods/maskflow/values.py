@@ -172,7 +172,12 @@ class Super:
 
 @dataclass(frozen=True)
 class AttentionInterface:
-    """What ``ALL_ATTENTION_FUNCTIONS`` hands out: takes a BlockMask under flex attention."""
+    """What ``ALL_ATTENTION_FUNCTIONS`` hands out: takes a BlockMask under flex attention.
+
+    What its sister, the table of mask functions, hands out ``makes_masks``: a BlockMask.
+    """
+
+    makes_masks: bool = False
 
 
 Atom: TypeAlias = (
@@ -218,10 +223,14 @@ def const(value: object) -> Value:
 def union(*values: Value) -> Value:
     """Return what may be any of ``values``; a very wide result keeps the atoms that matter to masks."""
     joined: Value = frozenset().union(*values)
-    if len(joined) > _WIDEST:
-        kept = frozenset(atom for atom in joined if not isinstance(atom, (Const, Tuple, Dict)))
-        joined = kept | UNKNOWN | (BLOCK if has_block(joined) else NOTHING)
-    return joined
+    if len(joined) <= _WIDEST:
+        return joined
+    kept = frozenset(atom for atom in joined if not isinstance(atom, (Const, Tuple, Dict))) | UNKNOWN
+    tuples = [union(*atom.items) for atom in joined if isinstance(atom, Tuple)]
+    dicts = [atom.everything() for atom in joined if isinstance(atom, Dict)]
+    if tuples:
+        kept |= {List(union(*tuples))}
+    return kept | {Dict((), union(*dicts))} if dicts else kept
 
 
 def is_block(value: Value) -> bool:

@@ -7,6 +7,7 @@ from codemods.flex_passthrough.rules import (
     flex002_tensor_only_operation,
     flex003_causality_dropped,
     flex004_window_dropped,
+    flex006_live_capture,
 )
 from codemods.flex_passthrough.rules.rule import Rule
 
@@ -18,5 +19,6 @@ RULES: dict[str, Rule] = {
         flex002_tensor_only_operation.RULE,
         flex003_causality_dropped.RULE,
         flex004_window_dropped.RULE,
+        flex006_live_capture.RULE,
     )
 }

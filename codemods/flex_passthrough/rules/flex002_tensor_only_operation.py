@@ -18,6 +18,7 @@ from dataclasses import dataclass
 from functools import cache
 
 from codemods.flex_passthrough.mends.cannot import CannotMend
+from codemods.flex_passthrough.mends.conversions import convert_tensors_only
 from codemods.flex_passthrough.mends.guards import require_tensor
 from codemods.flex_passthrough.mends.imports import BLOCK_MASK, TORCH
 from codemods.flex_passthrough.mends.names import local_name
@@ -60,6 +61,24 @@ class TensorGuard:
             otherwise=self.otherwise,
         )
         return Mended(tuple(edits), (TORCH,) if edits else ())
+
+
+@dataclass(frozen=True)
+class TensorConversion:
+    """Leave a BlockMask as it is where a tensor is converted: the ``ordinal``-th such ``choice``."""
+
+    choice: str
+    ordinal: int
+    mask: str
+
+    def apply(self, place: Place) -> Mended:
+        """Choose by ``isinstance`` instead of ``is not None``, and the mask itself otherwise."""
+        found = [node for node in in_order(place.node) if same_text(node, self.choice)]
+        if len(found) <= self.ordinal:
+            raise CannotMend(f"the conversion `{self.choice}` is not there")
+        span = span_of(found[self.ordinal], split_lines(place.text))  # type: ignore[arg-type]
+        edits = convert_tensors_only(place.text, span, self.mask, width=place.width)
+        return Mended(tuple(edits), (TORCH,))
 
 
 @dataclass(frozen=True)
@@ -112,6 +131,10 @@ def _diagnose_function(function: Function, sites: tuple[Site, ...]) -> list[Diag
             mend = _BY_LAYER_TYPE
         elif window is not None and window in around:
             mend = SlidingWindow(site.subject)
+        elif (choice := _conversion(site, around)) is not None:
+            text = ast.unparse(choice)
+            alike = [node for node in in_order(function.node) if same_text(node, text)]
+            mend = TensorConversion(text, alike.index(choice), site.subject)
         else:
             test, keeps_out = _test_to_guard(site, around)
             leaves = test is not None and _leaves_for_four_dimensions(test, around)
@@ -141,6 +164,8 @@ def _test_to_guard(site: Site, around: list[ast.AST]) -> tuple[ast.expr | None, 
     for node in around:
         if isinstance(node, (ast.If, ast.IfExp, ast.While)):
             if inner is node.test:
+                if isinstance(node, ast.If) and _refuses_dimensions(node, site):
+                    return None, None
                 block = node if isinstance(node, ast.If) and not node.orelse else None
                 return _operand(site.node, node.test), block
             if isinstance(node, ast.If) and inner in node.body:
@@ -215,6 +240,27 @@ def _leaves_for_four_dimensions(test: ast.expr, around: list[ast.AST]) -> bool:
     )
 
 
+def _refuses_dimensions(block: ast.If, site: Site) -> bool:
+    """``if mask.ndim != 2: raise``: the model itself wants no mask of four dimensions."""
+    test = _operand(site.node, block.test)
+    return isinstance(block.body[-1], ast.Raise) and ast.unparse(test).startswith(
+        (f"{site.subject}.ndim != ", f"{site.subject}.dim() != ")
+    )
+
+
+def _conversion(site: Site, around: list[ast.AST]) -> ast.IfExp | None:
+    """Return ``mask.contiguous() if mask is not None else None`` around a site in its first arm."""
+    choice = next((node for node in around if isinstance(node, ast.IfExp)), None)
+    if (
+        choice is not None
+        and same_text(choice.test, f"{site.subject} is not None")
+        and same_text(choice.orelse, "None")
+        and _converts_mask(choice.body, site.subject)
+    ):
+        return choice
+    return None
+
+
 def _operand(site: ast.expr, test: ast.expr) -> ast.expr:
     """Return the smallest operand of the and/or chains of ``test`` that holds the site."""
     while isinstance(test, ast.BoolOp):
@@ -281,12 +327,17 @@ def _converts(statement: ast.stmt, mask: str) -> bool:
     """``mask = mask.to(...)``."""
     return (
         isinstance(statement, ast.Assign)
-        and [ast.unparse(target) for target in statement.targets] == [mask]
-        and isinstance(statement.value, ast.Call)
-        and isinstance(statement.value.func, ast.Attribute)
-        and statement.value.func.attr
-        in ("to", "contiguous", "type", "type_as", "bool", "float", "long", "int")
-        and ast.unparse(statement.value.func.value) == mask
+        and _names(statement) == [mask]
+        and _converts_mask(statement.value, mask)
+    )
+
+
+def _converts_mask(node: ast.expr, mask: str) -> bool:
+    return (
+        isinstance(node, ast.Call)
+        and isinstance(node.func, ast.Attribute)
+        and node.func.attr in ("to", "contiguous", "type", "type_as", "bool", "float", "long", "int")
+        and ast.unparse(node.func.value) == mask
     )
 
 

@@ -107,8 +107,9 @@ LEFT_ALONE = {
         "position_ids = torch.cumsum(attention_mask, dim=1)\n"
     ),
     "refused_by_the_model": (
-        "if attention_mask is not None:\n    lengths = attention_mask.sum(-1).tolist()\n"
+        "if attention_mask is not None and attention_mask.ndim != 2:\n    raise ValueError('2-D')\n"
     ),
+    "more_than_a_count": ("if attention_mask is not None:\n    lengths = attention_mask.sum(-1).tolist()\n"),
 }
 
 
@@ -132,6 +133,70 @@ NOTHING_TO_SAY = {
 @pytest.mark.parametrize("body", NOTHING_TO_SAY.values(), ids=NOTHING_TO_SAY)
 def test_nothing_to_say(check_noop, body):
     assert check_noop(model(body)).findings == []
+
+
+GENERATION = """\
+ALL_MASK_ATTENTION_FUNCTIONS = {}
+
+
+def create_causal_mask(config, attention_mask):
+    return ALL_MASK_ATTENTION_FUNCTIONS[config._attn_implementation](attention_mask=attention_mask)
+
+
+"""
+
+PREPARE = """\
+
+    def prepare_inputs_for_generation(self, input_ids, attention_mask=None, past_key_values=None):
+        if past_key_values is not None and past_key_values.is_compileable:
+            attention_mask = create_causal_mask(self.config, attention_mask)
+            MAKE
+        return {"input_ids": input_ids, "attention_mask": attention_mask}
+"""
+
+
+def generating(statement: str) -> str:
+    return model("", GENERATION) + PREPARE.replace("MAKE", statement)
+
+
+CONVERTED = {
+    "mask": (
+        "m = attention_mask\n            m = m.contiguous() if m is not None else None",
+        "m = attention_mask\n            m = m.contiguous() if isinstance(m, torch.Tensor) else m",
+    ),
+    "mask_on_a_long_line": (
+        "one_mask = attention_mask\n"
+        "            one_mask = one_mask.contiguous() if one_mask is not None else None",
+        "one_mask = attention_mask\n"
+        "            one_mask = (\n"
+        "                one_mask.contiguous() if isinstance(one_mask, torch.Tensor) else one_mask\n"
+        "            )",
+    ),
+    "dict_of_masks": (
+        "masks = {1: attention_mask}\n"
+        "            masks = {k: m.bool() if m is not None else None for k, m in masks.items()}",
+        "masks = {1: attention_mask}\n"
+        "            masks = {\n"
+        "                k: m.bool() if isinstance(m, torch.Tensor) else m for k, m in masks.items()\n"
+        "            }",
+    ),
+}
+
+
+@pytest.mark.parametrize(("statement", "mended"), CONVERTED.values(), ids=CONVERTED)
+def test_mask_that_generation_makes(check_transformed, statement, mended):
+    check_transformed(generating(statement), generating(mended), Settings(line_length=88))
+
+
+def test_mask_that_generation_makes_and_hands_on(check_noop):
+    assert check_noop(generating("attention_mask = attention_mask")).findings == []
+
+
+def test_mask_that_generation_is_given(check_noop):
+    """Without a mask function between, it is a tensor."""
+    source = generating("attention_mask = attention_mask.contiguous()")
+    source = source.replace("create_causal_mask(self.config, attention_mask)\n", "attention_mask\n")
+    assert check_noop(source).findings == []
 
 
 def test_mask_over_audio_is_reported_only(check_noop):

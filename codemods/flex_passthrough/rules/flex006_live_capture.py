@@ -1,0 +1,60 @@
+"""FLEX006 live-capture: a mask function keeps a tensor that is changed in place before it is called.
+
+Flex attention calls the mask function when attention runs, not when the mask is made. In between, the
+cache takes in the new keys. A static cache keeps its length in a tensor, hands out that very tensor
+and adds to it in place; a mask function that captured it sees a length that is too large, and tokens
+attend to positions that nothing was written to yet. Nothing crashes: generation is wrong.
+
+The mend clones the value where it is captured, if it is a tensor. Measured on transformers 5.23.0, a
+static cache under flex attention then decodes the tokens of eager attention.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import lru_cache
+
+from codemods.flex_passthrough.mends.clone import clone_captured
+from codemods.flex_passthrough.mends.imports import TORCH
+from codemods.flex_passthrough.rules.rule import Diagnosis, Mended, Place, Rule
+from codemods.maskflow.flow import Reach
+from codemods.maskflow.index import Function, Index
+from codemods.maskflow.live import Capture, captures
+
+
+@dataclass(frozen=True)
+class Clone:
+    """Clone what is captured, right before the mask function."""
+
+    name: str
+
+    def apply(self, place: Place) -> Mended:
+        """Insert the clone for tensors; numbers stay as they are."""
+        edits = clone_captured(place.text, place.node.lineno, self.name)
+        return Mended(tuple(edits), (TORCH,) if edits else ())
+
+
+def diagnose(reach: Reach) -> Iterator[Diagnosis]:
+    """Yield one diagnosis for each mask function that keeps a live tensor."""
+    for function in reach.asked:
+        if function.owner is None:
+            for capture in _captures(function, reach.hierarchy.index):
+                name = capture.node.id
+                message = f"{name} is captured live: it is changed in place before attention runs"
+                yield Diagnosis(
+                    "FLEX006", capture.function, capture.node, message, capture.steps, Clone(name)
+                )
+
+
+@lru_cache(maxsize=1024)
+def _captures(function: Function, index: Index) -> list[Capture]:
+    return captures(function, index)
+
+
+RULE = Rule(
+    "FLEX006",
+    "live-capture",
+    "A mask function captures a tensor that is changed in place before attention runs.",
+    diagnose,
+)
