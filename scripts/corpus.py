@@ -7,6 +7,7 @@ import json
 import shutil
 import subprocess
 import sys
+import textwrap
 import zipfile
 from collections import Counter
 from dataclasses import asdict, dataclass
@@ -87,7 +88,7 @@ def measure(release: str, cases: list[str]) -> None:
             if cell["verdict"] == "ok" and cells_after[key]["verdict"] != "ok"
         ],
         left=[
-            f"{name(key)}: {cell['verdict']} {cell.get('site') or ''} {cell.get('exception') or ''}".strip()
+            f"{name(key)}: {cell['verdict']} {cell.get('site') or ''} {shortened(cell.get('exception'))}".strip()
             for key, cell in cells_after.items()
             if cell["verdict"] in ("crash", "wrong")
         ],
@@ -207,6 +208,11 @@ def write_results(measured: list[Measured]) -> None:
 def name(key: tuple[str, str, str]) -> str:
     """Return how lists call a cell."""
     return f"{key[1]} {key[2]}"
+
+
+def shortened(text: str | None, width: int = 120) -> str:
+    """Return the start of a message."""
+    return textwrap.shorten(text or "", width, placeholder=" ...")
 
 
 def say(release: str, what: str) -> None:
