@@ -88,9 +88,7 @@ def measure(release: str, cases: list[str]) -> None:
             if cell["verdict"] == "ok" and cells_after[key]["verdict"] != "ok"
         ],
         left=[
-            f"{name(key)}: {cell['verdict']} {cell.get('site') or ''} {shortened(cell.get('exception'))}".strip()
-            for key, cell in cells_after.items()
-            if cell["verdict"] in ("crash", "wrong")
+            describe(key, cell) for key, cell in cells_after.items() if cell["verdict"] in ("crash", "wrong")
         ],
         crash_sites=len(sites),
         missed=sorted(site for site in sites if site not in found),
@@ -210,9 +208,10 @@ def name(key: tuple[str, str, str]) -> str:
     return f"{key[1]} {key[2]}"
 
 
-def shortened(text: str | None, width: int = 120) -> str:
-    """Return the start of a message."""
-    return textwrap.shorten(text or "", width, placeholder=" ...")
+def describe(key: tuple[str, str, str], cell: dict[str, Any]) -> str:
+    """Return one line on a cell that is not ok."""
+    exception = textwrap.shorten(cell.get("exception") or "", 120, placeholder=" ...")
+    return " ".join(filter(None, [f"{name(key)}: {cell['verdict']}", cell.get("site"), exception]))
 
 
 def say(release: str, what: str) -> None:
