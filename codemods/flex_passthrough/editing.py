@@ -6,6 +6,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from codemods.flex_passthrough.era import INTEGRATION
 from codemods.flex_passthrough.mends.cannot import CannotMend
 from codemods.flex_passthrough.mends.imports import GUARD, Need, require_imports
 from codemods.flex_passthrough.mends.width import line_width
@@ -18,8 +19,7 @@ from codemods.rewrite.check import check_parses
 from codemods.rewrite.edit import Edit, apply_edits
 from codemods.source.text import SourceFile
 
-# Where a transformers-like package keeps what it adds to flex attention, and how its files name it.
-INTEGRATION = ("integrations", "flex_attention.py")
+# How files of a transformers-like package name the helper that its flex integration gets.
 SHARED_HELPER = Need(".integrations.flex_attention", HELPER, guarded=True)
 
 

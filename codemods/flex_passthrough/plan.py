@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from codemods.flex_passthrough.editing import FileEdits, Workshop
+from codemods.flex_passthrough.era import refusal
 from codemods.flex_passthrough.mends.cannot import CannotMend
 from codemods.flex_passthrough.regeneration import Regenerated, regenerate_changes
 from codemods.flex_passthrough.rules.rule import Mend
@@ -75,6 +76,9 @@ def make_plan(
         RegenerationError: in mode ``modular``, where the repository's converter cannot be run.
     """
     found = discover(paths, settings.exclude)
+    refused = refusal(tree, found.files)
+    if refused is not None:
+        return Plan(tree.root, problems=sorted({*found.problems, refused}), files_seen=len(found.files))
     index = Index(tree)
     diagnosed = scan(index, found.files, settings.rules(), progress)
     repository = Repository(index, found.files)

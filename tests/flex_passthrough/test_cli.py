@@ -219,3 +219,21 @@ def test_no_torch_is_imported(tree):
 def test_help_names_every_exit_code():
     shown = run("--help").stdout.decode()
     assert all(f"  {code} " in shown for code in ("0", "1", "2", "130"))
+
+
+def test_tree_whose_flex_attention_takes_no_block_mask_is_refused(tree):
+    integration = tree / "pkg" / "integrations" / "flex_attention.py"
+    integration.parent.mkdir()
+    integration.write_text("def flex_attention_forward(module, query, key, value, attention_mask): ...\n")
+    result = run(tree / "pkg")
+    assert result.returncode == 2
+    assert b"integrations/flex_attention.py:1:1: this flex attention takes no BlockMask" in result.stderr
+    assert (tree / TINY).read_text() == BEFORE
+
+
+def test_tree_whose_flex_attention_takes_one_is_mended(tree):
+    integration = tree / "pkg" / "integrations" / "flex_attention.py"
+    integration.parent.mkdir()
+    integration.write_text("def flex_attention_forward(module, query, block_mask): ...\n")
+    assert run(tree / "pkg").returncode == 0
+    assert (tree / TINY).read_text() == AFTER
