@@ -88,7 +88,7 @@ def print_summary(report: Report, console: Console) -> None:
                 console,
                 Text("  mirrored: generated files were edited like their root; no converter was run"),
             )
-    elif not report.count(Status.FAILED):
+    elif not report.count(Status.FAILED) and not report.problems:
         _say(console, Text(f"Nothing to fix in {_plural(report.files_seen, 'file')}."))
     for notice in report.notices:
         _say(console, Text(f"  {printable(notice)}"))
