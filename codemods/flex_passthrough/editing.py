@@ -78,7 +78,8 @@ class Workshop:
         node = find_definition(module.syntax, definition.qualname)
         if node is None:
             raise CannotMend(f"{module.source.name} holds no {definition.qualname}")
-        place = Place(module.source.text, node, module.syntax, self._width(module.source), body_start)
+        width, guard = self._width(module.source), self._guard()
+        place = Place(module.source.text, node, module.syntax, width, body_start, guard)
         try:
             mended = mend.apply(place)
         except CannotMend as error:

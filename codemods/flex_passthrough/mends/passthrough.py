@@ -20,6 +20,7 @@ def insert_passthrough(
     implementation: str | None,
     block_mask: str = "BlockMask",
     start: int = 0,
+    available: str | None = None,
 ) -> list[Edit]:
     """Make the function return its mask at once when that is a BlockMask.
 
@@ -36,6 +37,8 @@ def insert_passthrough(
         block_mask: the name that the class has in this file.
         start: the statement of the body, counted from 0, that the guard goes before: where a converter
             put in the body of another method. 0 for the first one that is no docstring.
+        available: without ``implementation``, the call that tells whether ``BlockMask`` is bound at
+            all; None where it always is.
 
     Returns:
         The edits; none if the function has the guard.
@@ -52,8 +55,9 @@ def insert_passthrough(
     line = part.span(function.name).line
     newline, unit, mark = source.newline(line), indent_unit(source), quote(source)
     guard = [f"if isinstance({mask}, {block_mask}):", f"{unit}return {mask}"]
-    if implementation is not None:
-        guard = [f"if {implementation} == {mark}flex_attention{mark}:", *(unit + each for each in guard)]
+    question = f"{implementation} == {mark}flex_attention{mark}" if implementation is not None else available
+    if question is not None:
+        guard = [f"if {question}:", *(unit + each for each in guard)]
     if isinstance(function.body, cst.SimpleStatementSuite):
         return [_open_suite(part, function, guard)]
 

@@ -15,7 +15,7 @@ import ast
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from codemods.flex_passthrough.mends.imports import BLOCK_MASK, Need
+from codemods.flex_passthrough.mends.imports import BLOCK_MASK, Need, library_root
 from codemods.flex_passthrough.mends.names import local_name
 from codemods.flex_passthrough.mends.passthrough import insert_passthrough
 from codemods.flex_passthrough.rules.rule import Diagnosis, Mended, Place, Rule, speaking_of_tokens
@@ -34,10 +34,26 @@ class Passthrough:
         name = local_name(place.text, BLOCK_MASK.module, BLOCK_MASK.name) or "BlockMask"
         implementation = implementation_asked(place.node, place.module)
         edits = insert_passthrough(
-            place.text, place.node.lineno, self.mask, implementation, name, place.body_start
+            place.text,
+            place.node.lineno,
+            self.mask,
+            implementation,
+            name,
+            place.body_start,
+            available=_availability(place),
         )
         needs: tuple[Need, ...] = (BLOCK_MASK,) if edits else ()
         return Mended(tuple(edits), needs)
+
+
+def _availability(place: Place) -> str | None:
+    """Return the call that says whether ``BlockMask`` is bound in the file, if it may not be."""
+    always = any(
+        isinstance(statement, ast.ImportFrom) and any(alias.name == "BlockMask" for alias in statement.names)
+        for statement in place.module.body
+    )
+    guarded = place.guard is not None and library_root(place.text) is not None
+    return f"{place.guard}()" if guarded and not always else None
 
 
 def diagnose(reach: Reach) -> Iterator[Diagnosis]:

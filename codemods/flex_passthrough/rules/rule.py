@@ -22,6 +22,7 @@ class Place:
         text: the whole text of the file.
         node: the definition's syntax tree in that text.
         module: the syntax tree of the whole file.
+        guard: the library's function that tells whether flex attention is there, if it has one.
         width: the longest line that the file's own style allows.
         body_start: the statement of the body from which on it is the text of the root, counted from
             0: what stands before it is the definition's own, and the converter put the root's behind.
@@ -32,6 +33,7 @@ class Place:
     module: ast.Module
     width: int
     body_start: int = 0
+    guard: str | None = None
 
 
 @dataclass(frozen=True)

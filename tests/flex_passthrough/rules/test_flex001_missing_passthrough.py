@@ -107,6 +107,19 @@ def test_asks_as_the_class_asks(check_transformed):
     check_transformed(HEAD + source, MENDED_HEAD + mended)
 
 
+def test_where_nothing_asks_the_import_guard_is_asked(check_transformed):
+    """BlockMask is not bound on a torch without flex attention, and tensors must pass there too."""
+    source = model(BUILD).replace("ALL_ATTENTION_FUNCTIONS[self.config._attn_implementation]", "TABLE")
+    source = source.replace("TABLE", "ALL_ATTENTION_FUNCTIONS[self.kind]")
+    guard = GUARD.replace(
+        'self.config._attn_implementation == "flex_attention"', "is_torch_flex_attn_available()"
+    )
+    mended = source.replace(
+        indent(BUILD, " " * 8), indent(guard, " " * 8).rstrip(" ") + indent(BUILD, " " * 8)
+    )
+    check_transformed(HEAD + source, MENDED_HEAD + mended)
+
+
 def test_method_that_only_loses_the_mask(check_transformed):
     body = ASKS + "return torch.triu(input_tensor.new_ones(4, 4))\n"
     guarded = ASKS + GUARD + "return torch.triu(input_tensor.new_ones(4, 4))\n"
