@@ -18,8 +18,9 @@ def run(*arguments: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(command, capture_output=True, text=True, cwd=ROOT, check=False)
 
 
-@pytest.mark.parametrize("rule", RULES.values(), ids=str)
-def test_module_page_and_test_share_a_name(rule):
+@pytest.mark.parametrize("name", RULES)
+def test_module_page_and_test_share_a_name(name):
+    rule = RULES[name]
     stem = f"{rule.id.lower()}_{rule.name.replace('-', '_')}"
     assert (ROOT / "codemods" / "flex_passthrough" / "rules" / f"{stem}.py").is_file()
     assert (ROOT / "tests" / "flex_passthrough" / "rules" / f"test_{stem}.py").is_file()
