@@ -17,6 +17,7 @@ GROUPS: dict[str, dict[str, str]] = {
     },
     "shapes": {
         "block_shared": "one causal BlockMask for all rows of the batch",
+        "block_single": "a BlockMask for a batch of one row",
         "block_uneven": "a BlockMask over 150 tokens, more than one block and not two",
         "packed_2d": "a 2-D mask that numbers documents, where the tree understands it",
     },

@@ -91,6 +91,12 @@ MUTANTS = {
         "            return attention_mask if attention_mask.shape[0] == hidden.shape[0] else None\n",
         {"block_shared"},
     ),
+    "several_rows_only": (
+        "plain",
+        PASSTHROUGH,
+        "            return attention_mask if len(hidden) > 1 else None\n",
+        {"block_single"},
+    ),
     "one_block_only": (
         "plain",
         PASSTHROUGH,

@@ -104,13 +104,35 @@ def _first_that_builds(tree: Tree, candidate: Candidate, model_class: Any) -> An
         try:
             config = tiny_config(config_class, profile, given)
             model = _new(model_class, config, EAGER)
-            model.eval()(**inputs(model))
+            _run_once(model.eval())
             return config, model
         except CannotBuild as error:
             failures.append(str(error))
         except Exception as error:
             failures.append(f"model: {one_line(error)}")
     raise CannotBuild(failures[1])  # the profile with the fewest guesses that suits the most models
+
+
+# Model class -> what it needs beside tokens though its signature calls that optional: "images", "videos".
+_NEEDED: dict[type, str] = {}
+
+
+def _run_once(model: Any) -> None:
+    """Run a model on tokens alone or, if it will not run on them, on tokens and images or videos.
+
+    Raises:
+        Exception: what the model raised on tokens alone.
+    """
+    try:
+        model(**inputs(model))
+    except Exception:
+        for kind in ("images", "videos"):
+            _NEEDED[type(model)] = kind
+            with contextlib.suppress(Exception):
+                model(**inputs(model))
+                return
+        del _NEEDED[type(model)]
+        raise
 
 
 def inputs(model: Any, batch: int = 2, tokens: int = 64) -> dict[str, Any]:
@@ -131,9 +153,14 @@ def inputs(model: Any, batch: int = 2, tokens: int = 64) -> dict[str, Any]:
         given["bbox"] = ids()[:, :, None] + torch.tensor([0, 0, 7, 9])
     required = {name for name, parameter in parameters.items() if parameter.default is parameter.empty}
     given.update({name: ids() for name in sorted(required - given.keys()) if name.endswith("_input_ids")})
-    if "pixel_values" in required:
-        size = getattr(getattr(config, "vision_config", config), "image_size", 32)
-        given["pixel_values"] = torch.randn(batch, 3, size, size, generator=generator)
+    needed = _NEEDED.get(type(model))
+    for name in ("pixel_values", "pixel_values_videos"):
+        if name in required or (name in parameters and needed):
+            vision = getattr(config, "vision_config", config)
+            size = getattr(vision, "image_size", 32)
+            several = needed == "videos" or name.endswith("_videos")
+            frames = (getattr(vision, "num_frames", 2),) if several else ()
+            given[name] = torch.randn(batch, *frames, 3, size, size, generator=generator)
     if type(model).__name__.endswith("ForMultipleChoice"):
         given = {name: value[:, None] for name, value in given.items()}
     return given

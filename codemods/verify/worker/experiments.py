@@ -70,13 +70,13 @@ class Experiment(NamedTuple):
 Builder = Callable[[Any, str], Experiment]
 
 
-def _forward(make_mask: Callable[[int, int, str], Mask], tokens: int = TOKENS) -> Builder:
+def _forward(make_mask: Callable[[int, int, str], Mask], tokens: int = TOKENS, batch: int = BATCH) -> Builder:
     def build(config: Any, device: str) -> Experiment:
-        mask = make_mask(BATCH, tokens, device)
+        mask = make_mask(batch, tokens, device)
 
         def run(model: Any, masks: list[Any]) -> Any:
             with torch.no_grad():
-                return main_output(model(**_arguments(model, tokens, masks[0]), **_uncached(model)))
+                return main_output(model(**_arguments(model, tokens, masks[0], batch), **_uncached(model)))
 
         return Experiment([mask], run, mask.rows)
 
@@ -206,8 +206,8 @@ def main_output(output: Any) -> Any:
     return output[0] if found is None else found
 
 
-def _arguments(model: Any, tokens: int, mask: Any) -> dict[str, Any]:
-    given = {name: value.to(_device(model)) for name, value in inputs(model, BATCH, tokens).items()}
+def _arguments(model: Any, tokens: int, mask: Any, batch: int = BATCH) -> dict[str, Any]:
+    given = {name: value.to(_device(model)) for name, value in inputs(model, batch, tokens).items()}
     return {**given, **_mask(model, mask)}
 
 
@@ -271,6 +271,7 @@ class _without_dropout:  # noqa: N801
 EXPERIMENTS: dict[str, Builder] = {
     **{name: _forward(make_mask) for name, make_mask in MASKS.items()},
     "block_shared": _forward(shared(causal)),
+    "block_single": _forward(block(document), batch=1),
     "block_uneven": _forward(block(document), tokens=150),
     "packed_2d": _packed,
     "decoder_padding": _decoder(MASKS["right_padding"]),

@@ -79,6 +79,7 @@ def _make_ready(tree: Tree, device: str) -> None:
 
     warnings.simplefilter("ignore")
     tree.silence()
+    tree.import_shared()
     attention.run_as_users_do(device)
 
 

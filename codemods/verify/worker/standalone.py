@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
 import importlib
 import importlib.util
 import inspect
 import json
 import re
 import sys
+import traceback
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -122,6 +124,24 @@ class Standalone(Tree):
         for name, module in list(sys.modules.items()):
             if module is not None and name.split(".")[0] in libraries:
                 yield module
+
+    def import_shared(self) -> None:
+        """Do nothing: the modules have imported what they need."""
+
+    def site(self, error: BaseException) -> str | None:
+        """Return the deepest frame inside the code or, where there is none, inside its library."""
+        own = super().site(error)
+        if own is not None:
+            return own
+        site = None
+        for frame in traceback.extract_tb(error.__traceback__):
+            for library in self._libraries():
+                folder = Path(sys.modules[library].__file__ or "").parent
+                with contextlib.suppress(ValueError):
+                    path = Path(frame.filename).relative_to(folder.parent)
+                    if path.parts[0] == library:
+                        site = f"{path.as_posix()}:{frame.lineno} {frame.name}"
+        return site
 
     def silence(self) -> None:
         """Let the library's log tell errors only."""

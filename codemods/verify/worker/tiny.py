@@ -67,7 +67,7 @@ _SIZES = [
         2 * HIDDEN,
     ),
     (
-        r"(.*_)?(hidden_size|d_model|n_embd|embed_dim|embedding_size|model_dim|hidden_dim|projection_dim|width)",
+        r"(.*_)?(hidden_size|d_model|n_embd|embed_dim|embedding_size|model_dim|hidden_dim|projection_dim|condition_dim|width)",
         HIDDEN,
     ),
     (r"word_embed_proj_dim|lru_width|hidden_sizes?_per_layer_input|.*_hidden_size|emb_dim|dim", HIDDEN),
@@ -131,7 +131,8 @@ def tiny_values(
         if small is not None:
             values[name] = small
     values.update(_layer_kinds(default, parameters, profile))
-    values.update(_sub_configs(config_class, default, profile))
+    values.update(_one_entry_per_layer(default, parameters, values.get("num_hidden_layers", LAYERS)))
+    values.update(_sub_configs(config_class, default, parameters, profile))
     if "use_sliding_window" in parameters:
         values["use_sliding_window"] = True
     values = _merged(dict(configured), values)
@@ -212,17 +213,30 @@ def _layer_kinds(default: Any, parameters: dict[str, Any], profile: Profile) -> 
     return values
 
 
-def _sub_configs(config_class: Any, default: Any, profile: Profile) -> dict[str, Any]:
-    """Return a tiny dictionary for each sub-configuration."""
+def _one_entry_per_layer(default: Any, parameters: dict[str, Any], layers: int) -> dict[str, Any]:
+    """Return lists of numbers that have as many entries as there are layers, cut down with them."""
+    many = _value(default, "num_hidden_layers", None)
     values: dict[str, Any] = {}
-    for name, sub_class in (getattr(config_class, "sub_configs", None) or {}).items():
-        current = _value(default, name, None)
-        if current is not None:
-            sub_class = type(current)
-        elif not getattr(sub_class, "model_type", ""):
+    for name, given in parameters.items():
+        if not (isinstance(given, (list, tuple)) and len(given) == many != layers):
             continue
-        values[name] = tiny_values(sub_class, profile)
-        values[name]["model_type"] = sub_class.model_type
+        if all(isinstance(entry, (int, float)) for entry in given):
+            values[name] = [given[place * (many - 1) // max(1, layers - 1)] for place in range(layers)]
+    return values
+
+
+def _sub_configs(
+    config_class: Any, default: Any, parameters: dict[str, Any], profile: Profile
+) -> dict[str, Any]:
+    """Return a tiny dictionary for each sub-configuration, those that are not declared included."""
+    declared = dict(getattr(config_class, "sub_configs", None) or {})
+    current = {name: _value(default, name, None) for name in [*declared, *parameters]}
+    values: dict[str, Any] = {}
+    for name, value in current.items():
+        sub_class = declared.get(name) if value is None else type(value)
+        model_type = getattr(sub_class, "model_type", "")
+        if (name in declared and value is not None) or (model_type and hasattr(sub_class, "to_dict")):
+            values[name] = {**tiny_values(sub_class, profile), "model_type": model_type}
     return values
 
 
@@ -252,6 +266,7 @@ def _parameters(config_class: Any) -> dict[str, Any]:
 
 
 def one_line(error: BaseException) -> str:
-    """Return an exception as one line."""
-    text = str(error).strip().splitlines()
-    return f"{type(error).__name__}: {text[0]}" if text else type(error).__name__
+    """Return an exception as one line; of one that says more after a colon, the next line too."""
+    lines = [line.strip() for line in str(error).strip().splitlines()]
+    text = " ".join(lines[:2] if lines and lines[0].endswith(":") else lines[:1])
+    return f"{type(error).__name__}: {text}" if text else type(error).__name__

@@ -29,6 +29,16 @@ _TASK_HEADS = (
 )
 
 
+# What the modules of all models import; some trees lack some.
+_SHARED = (
+    "generation.utils",
+    "masking_utils",
+    "modeling_layers",
+    "processing_utils",
+    "image_processing_utils",
+)
+
+
 class Unusable(Exception):
     """The tree cannot be imported here; the message is one line that says what is missing."""
 
@@ -78,6 +88,12 @@ class Tree:
     def configured(self) -> dict[str, Any]:
         """Return what the tree itself sets in its models' configuration: a whole package nothing."""
         return {}
+
+    def import_shared(self) -> None:
+        """Import what all models import anyway, so that it is done once and not for each."""
+        for name in _SHARED:
+            with contextlib.suppress(ImportError):
+                importlib.import_module(f"{self.name}.{name}")
 
     def silence(self) -> None:
         """Let the tree's log tell errors only."""
