@@ -38,14 +38,21 @@ _ORIGIN = {"hand-written": "root", "generated": "generated", "copied-from": "cop
 
 @dataclass
 class Decision:
-    """One root with one rule: everything that has to change together."""
+    """One root with one rule: everything that has to change together.
+
+    Attributes:
+        offending: the definitions that a BlockMask reaches; the other members only follow the root.
+        out_of_step: followers that do not read like their root any more and stay as they are.
+    """
 
     rule: str
     root: Definition
     findings: list[Finding]
     mends: list[Mend]
     members: list[Member]
+    offending: frozenset[Definition] = frozenset()
     problem: str = ""
+    out_of_step: list[Definition] = field(default_factory=list)
 
 
 @dataclass
@@ -93,6 +100,9 @@ def make_plan(
     final = regenerate_changes(tree, repository, _changes(tree, workshop), settings, progress)
     plan.changes, plan.notices = final.changes, list(final.notices)
     _take_over(plan.findings, final)
+    stale = sorted({workshop.name(d.path) for decision in decisions for d in decision.out_of_step})
+    if stale:
+        plan.notices.append(f"left alone, for they do not read like their root any more: {', '.join(stale)}")
     plan.findings.sort(key=Finding.sort_key)
     plan.problems = sorted({*found.problems, *index.problems})
     return plan
@@ -132,7 +142,7 @@ def _decide(
         places = dict.fromkeys(_definition(item.diagnosis.function) for item in claimed)
         members += [Member(place, "root") for place in places if place not in known]
         findings = [_finding(tree, repository, item, root) for item in claimed]
-        decisions.append(Decision(rule, root, findings, mends, members))
+        decisions.append(Decision(rule, root, findings, mends, members, frozenset(places)))
     return decisions
 
 
@@ -191,9 +201,12 @@ def _plan_decision(
         for member in decision.members:
             if not workshop.may_edit(member.definition.path):
                 continue
-            for mend in decision.mends:
-                start = repository.inlined_at(member.definition) if member.inlined else None
-                workshop.apply(mend, member.definition, _HOW[member.role], trial, start or 0)
+            try:
+                trial = trial.merged(_mended(decision, member, repository, workshop))
+            except CannotMend:
+                if member.role == "root" or member.definition in decision.offending:
+                    raise
+                decision.out_of_step.append(member.definition)
         workshop.accept(trial)
     except (CannotMend, OverlappingEdits, SourceError) as error:
         decision.problem = getattr(error, "reason", "") or str(error)
@@ -205,6 +218,15 @@ def _plan_decision(
     files = tuple(sorted(workshop.name(path) for path in trial.paths()))
     for finding in mendable:
         finding.status, finding.files = Status.WOULD_FIX, files
+
+
+def _mended(decision: Decision, member: Member, repository: Repository, workshop: Workshop) -> FileEdits:
+    """Return what the decision's mends change in one member."""
+    edits = FileEdits()
+    start = repository.inlined_at(member.definition) if member.inlined else None
+    for mend in decision.mends:
+        workshop.apply(mend, member.definition, _HOW[member.role], edits, start or 0)
+    return edits
 
 
 def _settle(findings: Iterable[Finding], status: Status, reason: str) -> None:

@@ -126,3 +126,20 @@ def test_graph_of_a_model(grove):
     result = subprocess.run(command, capture_output=True, text=True, check=False, env=env)
     assert result.returncode == 2
     assert "Traceback" not in result.stderr
+
+
+def test_follower_that_does_not_read_like_its_root_holds_nothing_up(grove):
+    """A copy that went its own way stays as it is; the root and the other followers change."""
+    shutil.rmtree(grove / "utils")
+    moss = grove / "src" / "grove" / "models" / "moss" / "modeling_moss.py"
+    text = moss.read_text("utf-8")
+    changed = text.replace(
+        "def _update_causal_mask(self, attention_mask,", "def _update_causal_mask(self, other,"
+    )
+    assert changed != text
+    moss.write_text(changed, "utf-8")
+    planned = plan([grove])
+    assert "modular_birch.py" in how(planned)
+    assert "modeling_moss.py" not in how(planned)
+    assert [f for f in planned.findings if f.status.value == "failed"] == []
+    assert any("moss/modeling_moss.py" in notice for notice in planned.notices)
