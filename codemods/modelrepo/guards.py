@@ -1,0 +1,216 @@
+"""Guarded imports of generated files: which blocks the converter writes, and in which order.
+
+After all plain imports come the blocks such as ``if is_torch_flex_attn_available():``, first those of
+the modular file, then those of its parents. Of each block only the names stay that the file uses and
+that no earlier import brings. So an edit that gives a modular file a block of its own can split a
+block of the generated file in two, and a mirrored edit has to do the same.
+"""
+
+from __future__ import annotations
+
+import ast
+import contextlib
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
+
+from codemods.modelrepo.change import names_in
+from codemods.modelrepo.family import Repository
+from codemods.modelrepo.graph import ModularGraph
+from codemods.source.position import split_lines
+
+# What the names of other models' files start with; plain imports from them are written out instead.
+_MODEL_FILES = ("modeling_", "configuration_", "tokenization_", "processing_", "image_processing_")
+
+
+@dataclass(frozen=True)
+class Guard:
+    """A top-level ``if`` that imports, as far as the converter looks at it.
+
+    Attributes:
+        condition: what is asked.
+        imports: pairs of a module, dots included, and the names taken from it, in order.
+        otherwise: what happens else, as code.
+    """
+
+    condition: str
+    imports: tuple[tuple[str, tuple[str, ...]], ...]
+    otherwise: str = ""
+
+
+def settle_guards(repository: Repository, texts: Mapping[Path, str]) -> dict[Path, str]:
+    """Return ``texts`` with the guarded imports of generated files as the converter would write them.
+
+    A file whose guards were not what the converter makes of it before the edit stays as it is given.
+
+    Args:
+        repository: the repository before the edit.
+        texts: the edited files, generated ones edited like their roots.
+    """
+    graph = ModularGraph(repository.index, repository.layout)
+    settled = dict(texts)
+    for modular in (modular for level in graph.levels for modular in level):
+        sources = (modular, *graph.sources[modular])
+        for path in repository.layout.generated_by.get(modular, ()):
+            if path in settled:
+                before = [_read(repository, source) for source in sources]
+                after = [settled.get(source, text) for source, text in zip(sources, before, strict=True)]
+                settled[path] = _settle(_read(repository, path), settled[path], before, after)
+    return settled
+
+
+def read_guards(text: str) -> list[Guard]:
+    """Return the guards of a module, in order."""
+    return [statement for statement in _outline(text).imports if isinstance(statement, Guard)]
+
+
+def predict_guards(modular: str, parents: Sequence[str], generated: str) -> list[Guard]:
+    """Return the guards that the converter writes.
+
+    Args:
+        modular: the modular file.
+        parents: the other models' files that it imports from, in order.
+        generated: the generated file, for the names that it uses.
+    """
+    used = _outline(generated).used
+    added: set[str] = set()
+    found: list[Guard] = []
+    for text in (modular, *parents):
+        for statement in _outline(text).imports:
+            if isinstance(statement, Guard):
+                kept = _still_needed(statement.imports, used, added)
+                if kept:
+                    found.append(Guard(statement.condition, kept, statement.otherwise))
+            else:
+                added |= statement & used
+    return found
+
+
+@dataclass(frozen=True)
+class _Outline:
+    """What guards depend on in a module: its imports in order, plain ones as names, and the names it uses."""
+
+    imports: tuple[Guard | frozenset[str], ...]
+    used: frozenset[str]
+
+
+@lru_cache(maxsize=256)  # a parent's file is looked at for each of its children
+def _outline(text: str) -> _Outline:
+    imports: list[Guard | frozenset[str]] = []
+    used: set[str] = set()
+    for node in ast.parse(text).body:
+        if _is_guard(node):
+            imports.append(_guard(node))
+        elif not isinstance(node, (ast.Import, ast.ImportFrom)):
+            used |= _mentioned(node)
+        elif not _is_written_out(node):
+            imports.append(frozenset(alias.asname or alias.name for alias in node.names))
+    return _Outline(tuple(imports), frozenset(used))
+
+
+def _mentioned(node: ast.stmt) -> frozenset[str]:
+    """Return the names that a statement mentions, those in annotations written as text included."""
+    names = set(names_in(node))
+    for part in ast.walk(node):
+        for annotation in (getattr(part, "annotation", None), getattr(part, "returns", None)):
+            for text in ast.walk(annotation) if isinstance(annotation, ast.expr) else ():
+                if isinstance(text, ast.Constant) and isinstance(text.value, str):
+                    with contextlib.suppress(SyntaxError, ValueError):
+                        names |= names_in(ast.parse(text.value, mode="eval"))
+    return frozenset(names)
+
+
+def _settle(original: str, edited: str, before: Sequence[str], after: Sequence[str]) -> str:
+    try:
+        if read_guards(original) != predict_guards(before[0], before[1:], original):
+            return edited
+        wanted = predict_guards(after[0], after[1:], edited)
+        return edited if read_guards(edited) == wanted else _replace_guards(edited, wanted)
+    except (SyntaxError, ValueError):
+        return edited
+
+
+def _still_needed(
+    imports: Iterable[tuple[str, tuple[str, ...]]], used: frozenset[str], added: set[str]
+) -> tuple[tuple[str, tuple[str, ...]], ...]:
+    kept = []
+    for module, names in imports:
+        left = tuple(name for name in names if _bound(name) in used and _bound(name) not in added)
+        added |= {_bound(name) for name in left}
+        if left:
+            kept.append((module, left))
+    return tuple(kept)
+
+
+def _replace_guards(text: str, wanted: Sequence[Guard]) -> str:
+    """Return ``text`` with other guards; a guard that stays keeps its text."""
+    lines = split_lines(text)
+    newline = "\r\n" if lines and lines[0].endswith("\r\n") else "\n"
+    body = ast.parse(text).body
+    nodes = [node for node in body if _is_guard(node)]
+    together = body[body.index(nodes[0]) : body.index(nodes[-1]) + 1] if nodes else []
+    if not nodes or together != nodes:
+        return text  # something else stands between them
+    spans = [slice(node.lineno - 1, node.end_lineno) for node in nodes]
+    known = {_guard(node): "".join(lines[span]).rstrip() for node, span in zip(nodes, spans, strict=True)}
+    blocks = [known.get(guard) or _render(guard).replace("\n", newline) for guard in wanted]
+    before, after = "".join(lines[: spans[0].start]), "".join(lines[spans[-1].stop :])
+    return before + (newline * 3).join(blocks) + newline + after
+
+
+def _render(guard: Guard) -> str:
+    """Write a guard as the formatter does: an empty line between foreign and relative imports."""
+    groups = (
+        [module for module, _ in guard.imports if not module.startswith(".")],
+        [module for module, _ in guard.imports if module.startswith(".")],
+    )
+    names = dict(guard.imports)
+    imports = [
+        "\n".join(f"    from {module} import {', '.join(sorted(names[module]))}" for module in sorted(group))
+        for group in groups
+        if group
+    ]
+    code = f"if {guard.condition}:\n" + "\n\n".join(imports)
+    if guard.otherwise:
+        otherwise = "\n".join(f"    {line}" for line in guard.otherwise.split("\n"))
+        code += f"\nelse:\n{otherwise}"
+    return code
+
+
+def _is_guard(node: ast.stmt) -> bool:
+    return isinstance(node, ast.If) and any(
+        isinstance(child, (ast.Import, ast.ImportFrom)) for child in node.body
+    )
+
+
+def _is_written_out(node: ast.Import | ast.ImportFrom) -> bool:
+    module = node.module or "" if isinstance(node, ast.ImportFrom) else ""
+    last = module.rpartition(".")[2]
+    return isinstance(node, ast.ImportFrom) and node.level == 2 and last.startswith(_MODEL_FILES)
+
+
+def _guard(node: ast.stmt) -> Guard:
+    assert isinstance(node, ast.If)
+    imports = []
+    for child in node.body:
+        if isinstance(child, ast.ImportFrom):
+            module = "." * child.level + (child.module or "")
+            imports.append((module, tuple(_written(alias) for alias in child.names)))
+        elif not isinstance(child, ast.Pass):
+            raise ValueError("a guard that does more than import names")
+    otherwise = "\n".join(ast.unparse(child) for child in node.orelse)
+    return Guard(ast.unparse(node.test), tuple(imports), otherwise)
+
+
+def _written(alias: ast.alias) -> str:
+    return f"{alias.name} as {alias.asname}" if alias.asname else alias.name
+
+
+def _bound(name: str) -> str:
+    return name.rpartition(" as ")[2]
+
+
+def _read(repository: Repository, path: Path) -> str:
+    module = repository.index.module_at(path)
+    return module.source.text if module is not None else ""
