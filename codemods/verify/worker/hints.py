@@ -29,7 +29,6 @@ HINTS: dict[str, dict[str, Any]] = {
     "instructblipvideo": {"video_token_index": 127},
     "mllama_text_model": {"rope_scaling": {"rope_type": "default", "rope_theta": 500000.0}},
     "molmo2_adapter": {"vision_feature_layer": [-1, -2]},
-    "muse_spark_audio": {"num_hidden_layers": 4},
     "paddleocr_vl_text": {
         "rope_parameters": {"rope_type": "default", "rope_theta": 10000.0, "mrope_section": [4, 2, 2]}
     },

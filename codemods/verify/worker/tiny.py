@@ -131,7 +131,7 @@ def tiny_values(
         if small is not None:
             values[name] = small
     values.update(_layer_kinds(default, parameters, profile))
-    values.update(_one_entry_per_layer(default, parameters, values.get("num_hidden_layers", LAYERS)))
+    values.update(_one_entry_per_layer(default, {**parameters, **values}, values.get("num_hidden_layers")))
     values.update(_sub_configs(config_class, default, parameters, profile))
     if "use_sliding_window" in parameters:
         values["use_sliding_window"] = True
@@ -213,12 +213,12 @@ def _layer_kinds(default: Any, parameters: dict[str, Any], profile: Profile) -> 
     return values
 
 
-def _one_entry_per_layer(default: Any, parameters: dict[str, Any], layers: int) -> dict[str, Any]:
+def _one_entry_per_layer(default: Any, parameters: dict[str, Any], layers: Any) -> dict[str, Any]:
     """Return lists of numbers that have as many entries as there are layers, cut down with them."""
     many = _value(default, "num_hidden_layers", None)
     values: dict[str, Any] = {}
     for name, given in parameters.items():
-        if not (isinstance(given, (list, tuple)) and len(given) == many != layers):
+        if layers is None or not (isinstance(given, (list, tuple)) and len(given) == many != layers):
             continue
         if all(isinstance(entry, (int, float)) for entry in given):
             values[name] = [given[place * (many - 1) // max(1, layers - 1)] for place in range(layers)]
