@@ -6,8 +6,11 @@ import ast
 from collections.abc import Callable
 from typing import Any
 
-from codemods.maskflow.expressions import Evaluator
+from codemods.maskflow.conditions import branch
+from codemods.maskflow.expressions import Evaluator, closure, imported
 from codemods.maskflow.frame import Environment, Frame, join
+from codemods.maskflow.operators import operate
+from codemods.maskflow.targets import bind
 from codemods.maskflow.values import NONE, NOTHING, UNKNOWN, Value, elements, union
 
 # A loop body is evaluated until nothing changes any longer, but no more often than this.
@@ -46,13 +49,13 @@ def _expression(node: ast.Expr, frame: Frame, evaluator: Evaluator) -> bool:
 def _assign(node: ast.Assign, frame: Frame, evaluator: Evaluator) -> bool:
     value = evaluator.evaluate(node.value, frame)
     for target in node.targets:
-        evaluator.bind(target, value, frame)
+        bind(target, value, frame, evaluator)
     return True
 
 
 def _annotated(node: ast.AnnAssign, frame: Frame, evaluator: Evaluator) -> bool:
     if node.value is not None:
-        evaluator.bind(node.target, evaluator.evaluate(node.value, frame), frame)
+        bind(node.target, evaluator.evaluate(node.value, frame), frame, evaluator)
     return True
 
 
@@ -60,7 +63,7 @@ def _augmented(node: ast.AugAssign, frame: Frame, evaluator: Evaluator) -> bool:
     left = evaluator.evaluate(_loaded(node.target), frame)
     right = evaluator.evaluate(node.value, frame)
     operation = ast.copy_location(ast.BinOp(_loaded(node.target), node.op, node.value), node)
-    evaluator.bind(node.target, evaluator.operate(operation, left, right, frame), frame)
+    bind(node.target, operate(operation, left, right, frame, evaluator), frame, evaluator)
     return True
 
 
@@ -80,12 +83,12 @@ def _raise(node: ast.Raise, frame: Frame, evaluator: Evaluator) -> bool:
 
 
 def _if(node: ast.If, frame: Frame, evaluator: Evaluator) -> bool:
-    holds, fails = evaluator.branch(node.test, frame)
+    holds, fails = branch(node.test, frame, evaluator)
     return _branches(frame, evaluator, (holds, node.body), (fails, node.orelse))
 
 
 def _assert(node: ast.Assert, frame: Frame, evaluator: Evaluator) -> bool:
-    holds, _ = evaluator.branch(node.test, frame)
+    holds, _ = branch(node.test, frame, evaluator)
     if holds is None:
         return False
     frame.env = holds
@@ -96,7 +99,7 @@ def _for(node: ast.For | ast.AsyncFor, frame: Frame, evaluator: Evaluator) -> bo
     iterated = elements(evaluator.evaluate(node.iter, frame))
 
     def begin() -> bool:
-        evaluator.bind(node.target, iterated, frame)
+        bind(node.target, iterated, frame, evaluator)
         return True
 
     return _loop(node.body, node.orelse, begin, frame, evaluator)
@@ -104,7 +107,7 @@ def _for(node: ast.For | ast.AsyncFor, frame: Frame, evaluator: Evaluator) -> bo
 
 def _while(node: ast.While, frame: Frame, evaluator: Evaluator) -> bool:
     def begin() -> bool:
-        holds, _ = evaluator.branch(node.test, frame)
+        holds, _ = branch(node.test, frame, evaluator)
         frame.env = holds if holds is not None else frame.env
         return holds is not None
 
@@ -149,7 +152,7 @@ def _with(node: ast.With | ast.AsyncWith, frame: Frame, evaluator: Evaluator) ->
     for item in node.items:
         value = evaluator.evaluate(item.context_expr, frame)
         if item.optional_vars is not None:
-            evaluator.bind(item.optional_vars, value, frame)
+            bind(item.optional_vars, value, frame, evaluator)
     return run(node.body, frame, evaluator)
 
 
@@ -175,7 +178,7 @@ def _match(node: ast.Match, frame: Frame, evaluator: Evaluator) -> bool:
 
 
 def _definition(node: ast.FunctionDef | ast.AsyncFunctionDef, frame: Frame, evaluator: Evaluator) -> bool:
-    frame.env[node.name] = evaluator.closure(node, frame)
+    frame.env[node.name] = closure(node, frame, evaluator)
     return True
 
 
@@ -187,7 +190,7 @@ def _class(node: ast.ClassDef, frame: Frame, evaluator: Evaluator) -> bool:
 def _import(node: ast.Import | ast.ImportFrom, frame: Frame, evaluator: Evaluator) -> bool:
     for alias in node.names:
         if alias.name != "*":
-            frame.env[alias.asname or alias.name.partition(".")[0]] = evaluator.imported(node, alias, frame)
+            frame.env[alias.asname or alias.name.partition(".")[0]] = imported(node, alias, frame, evaluator)
     return True
 
 

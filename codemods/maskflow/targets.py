@@ -1,0 +1,109 @@
+"""Targets: what an assignment, and a method that changes its object, does to what names hold."""
+
+from __future__ import annotations
+
+import ast
+from typing import TYPE_CHECKING
+
+from codemods.maskflow.arguments import Arguments, expand_double_star
+from codemods.maskflow.frame import Frame
+from codemods.maskflow.values import (
+    NOTHING,
+    Atom,
+    Block,
+    Const,
+    Dict,
+    Instance,
+    List,
+    Tuple,
+    Value,
+    elements,
+    is_block,
+    union,
+)
+
+if TYPE_CHECKING:
+    from codemods.maskflow.expressions import Evaluator
+
+
+def bind(target: ast.expr, value: Value, frame: Frame, evaluator: Evaluator) -> None:
+    """Assign ``value`` to a name, attribute, subscript or (nested) tuple of them."""
+    if isinstance(target, ast.Name):
+        frame.env[target.id] = value
+    elif isinstance(target, (ast.Tuple, ast.List)):
+        _unpack(target.elts, value, frame, evaluator)
+    elif isinstance(target, ast.Starred):
+        bind(target.value, frozenset({List(elements(value))}), frame, evaluator)
+    elif isinstance(target, ast.Attribute):
+        for atom in evaluator.evaluate(target.value, frame):
+            if isinstance(atom, Instance):
+                held = atom.attributes.get(target.attr, NOTHING)
+                atom.attributes[target.attr] = union(held, value)
+    elif isinstance(target, ast.Subscript):
+        _set_item(target, value, frame, evaluator)
+
+
+def _unpack(targets: list[ast.expr], value: Value, frame: Frame, evaluator: Evaluator) -> None:
+    if is_block(value):
+        frame.site(targets[0], targets[0], "unpacking a BlockMask never ends", certain=Block() in value)
+    tuples = [atom for atom in value if isinstance(atom, Tuple) and len(atom.items) == len(targets)]
+    others = frozenset(atom for atom in value if not isinstance(atom, Tuple))
+    rest = elements(others) if others else NOTHING
+    plain = not any(isinstance(target, ast.Starred) for target in targets)
+    for at, target in enumerate(targets):
+        if plain and tuples:
+            bind(target, union(*(held.items[at] for held in tuples), rest), frame, evaluator)
+        else:
+            bind(target, elements(value), frame, evaluator)
+
+
+def _set_item(target: ast.Subscript, value: Value, frame: Frame, evaluator: Evaluator) -> None:
+    held = evaluator.evaluate(target.value, frame)
+    key = evaluator.evaluate(target.slice, frame)
+    if is_block(held):
+        frame.site(
+            target,
+            target.value,
+            "a BlockMask cannot be assigned to by index",
+            certain=Block() in held,
+        )
+    keys = [atom.value for atom in key if isinstance(atom, Const)]
+    changed: set[Atom] = set()
+    for atom in held:
+        if isinstance(atom, Dict) and len(keys) == 1 and len(key) == 1:
+            changed.add(atom.with_item(keys[0], value))
+        elif isinstance(atom, Dict):
+            changed.add(Dict(atom.items, union(atom.rest, value)))
+        elif isinstance(atom, List):
+            changed.add(List(union(atom.element, value)))
+        else:
+            changed.add(atom)
+    _rebind(target.value, frozenset(changed), frame, evaluator)
+
+
+def _rebind(owner: ast.expr, value: Value, frame: Frame, evaluator: Evaluator) -> None:
+    if isinstance(owner, (ast.Name, ast.Attribute)):
+        bind(owner, value, frame, evaluator)
+
+
+def mutate(func: ast.Attribute, given: Arguments, frame: Frame, evaluator: Evaluator) -> None:
+    """``x.append(value)`` and the like: rebind ``x`` to what it holds afterwards."""
+    if func.attr not in ("append", "add", "insert", "extend", "update", "setdefault") or not (
+        given.positional or given.keywords
+    ):
+        return
+    held = evaluator.evaluate(func.value, frame)
+    added = given.positional[-1] if given.positional else NOTHING
+    added = elements(added) if func.attr == "extend" else added
+    changed: set[Atom] = set()
+    for atom in held:
+        if isinstance(atom, List) and func.attr in ("append", "add", "insert", "extend"):
+            changed.add(List(union(atom.element, added)))
+        elif isinstance(atom, Dict) and func.attr == "update":
+            for name, value in [*given.keywords, *expand_double_star(added)[0]]:
+                atom = atom.with_item(name, value)
+            changed.add(atom)
+        else:
+            changed.add(atom)
+    if changed != held:
+        _rebind(func.value, frozenset(changed), frame, evaluator)
