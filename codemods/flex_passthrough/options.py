@@ -1,0 +1,168 @@
+"""The command's options, in the groups that ``--help`` shows, and the settings they come to."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any, TypeVar
+
+import click
+
+import codemods
+from codemods.flex_passthrough.config import find_config, load_config, rule_ids
+from codemods.flex_passthrough.settings import Mode, Settings
+
+_Function = TypeVar("_Function", bound=Callable[..., Any])
+_PATH = click.Path(path_type=Path)
+_OTHER = "Other"
+
+
+@dataclass(frozen=True)
+class Options:
+    """What stands on the command line; one field for each argument and option."""
+
+    paths: tuple[Path, ...]
+    dry_run: bool
+    check: bool
+    select: str | None
+    ignore: str | None
+    unsafe_fixes: bool
+    mode: str | None
+    python: Path | None
+    exclude: tuple[str, ...]
+    config: Path | None
+    output_format: str
+    output: Path | None
+    show_graph: str | None
+    explain: bool
+    quiet: bool
+    verbose: int
+    no_progress: bool
+    color: str
+
+    @property
+    def writes(self) -> bool:
+        """Whether files may be changed."""
+        return not (self.dry_run or self.check)
+
+    @property
+    def verbosity(self) -> int:
+        """How much is said of each finding: 0 nothing, 1 a line, 2 the way of the BlockMask."""
+        return 0 if self.quiet else max(self.verbose, 2 if self.explain else 0)
+
+    def settings(self) -> Settings:
+        """Return the configuration file's settings, overruled by the command line's.
+
+        Raises:
+            ConfigError: for rules that do not exist, or a configuration that cannot be used.
+        """
+        found = self.config or find_config(self.paths[0].resolve())
+        settings = load_config(found, required=self.config is not None) if found else Settings()
+        return replace(
+            settings,
+            select=rule_ids(self.select.split(","), "--select") if self.select else settings.select,
+            ignore=rule_ids(self.ignore.split(","), "--ignore") if self.ignore else settings.ignore,
+            exclude=(*settings.exclude, *self.exclude),
+            mode=Mode(self.mode) if self.mode else settings.mode,
+            unsafe_fixes=self.unsafe_fixes or settings.unsafe_fixes,
+            python=self.python,
+        )
+
+
+class GroupedOption(click.Option):
+    """An option that ``--help`` shows in a group of its own."""
+
+    def __init__(self, *arguments: Any, group: str = _OTHER, **attributes: Any) -> None:
+        super().__init__(*arguments, **attributes)
+        self.group = group
+
+
+class GroupedCommand(click.Command):
+    """A command whose ``--help`` shows options in groups, in the order in which they are declared."""
+
+    def format_options(self, context: click.Context, formatter: click.HelpFormatter) -> None:
+        """Write one section for each group."""
+        groups: dict[str, list[tuple[str, str]]] = {}
+        for parameter in self.get_params(context):
+            record = parameter.get_help_record(context)
+            if record is not None:
+                groups.setdefault(getattr(parameter, "group", _OTHER), []).append(record)
+        for group, records in sorted(groups.items(), key=lambda pair: pair[0] == _OTHER):
+            with formatter.section(group):
+                formatter.write_dl(records)
+
+
+def _group(name: str, *options: tuple[tuple[str, ...], dict[str, Any]]) -> list[Callable[..., Any]]:
+    return [
+        click.option(*flags, cls=GroupedOption, group=name, **attributes) for flags, attributes in options
+    ]
+
+
+def _option(*flags: str, **attributes: Any) -> tuple[tuple[str, ...], dict[str, Any]]:
+    return flags, attributes
+
+
+_WHAT_HAPPENS = _group(
+    "What happens",
+    _option("--dry-run", "--diff", "dry_run", is_flag=True, help="Print the patch and write nothing."),
+    _option("--check", is_flag=True, help="Write nothing; exit 1 if anything would change."),
+)
+
+_WHAT_IS_MENDED = _group(
+    "What is mended, and how",
+    _option("--select", metavar="RULE,...", help="Ask only these rules, by id or name."),
+    _option("--ignore", metavar="RULE,...", help="Do not ask these rules."),
+    _option("--exclude", metavar="GLOB", multiple=True, help="Leave these paths alone (gitignore style)."),
+    _option("--unsafe-fixes", is_flag=True, help="Also mend models that do not claim flex attention."),
+    _option(
+        "--mode",
+        type=click.Choice([mode.value for mode in Mode]),
+        help="auto: edit the root, generated files and copies follow. in-place: edit each offending "
+        "definition itself. modular: only through the repository's converter.",
+    ),
+    _option(
+        "--python",
+        metavar="INTERPRETER",
+        type=_PATH,
+        help="What runs the repository's converter; it needs what that imports (default: this interpreter).",
+    ),
+    _option("--config", type=_PATH, help="Take [tool.flex_passthrough] from this file."),
+)
+
+_WHAT_IS_SHOWN = _group(
+    "What is shown, and where",
+    _option(
+        "--output-format", type=click.Choice(["text", "json"]), default="text", help="What goes to stdout."
+    ),
+    _option("--output", type=_PATH, help="Write what would go to stdout to this file."),
+    _option("--explain", is_flag=True, help="Show the way of the BlockMask to each finding."),
+    _option(
+        "--show-graph",
+        metavar="MODEL",
+        help="Draw what MODEL's files come from and what is made from them; look for nothing.",
+    ),
+    _option("-q", "--quiet", is_flag=True, help="Say nothing but problems and failures."),
+    _option("-v", "--verbose", count=True, help="List findings; twice: with the way of the BlockMask."),
+    _option("--no-progress", is_flag=True, help="No progress bar, even on a terminal."),
+    _option(
+        "--color",
+        type=click.Choice(["auto", "always", "never"]),
+        default="auto",
+        help="NO_COLOR is respected.",
+    ),
+)
+
+
+def with_options(function: _Function) -> _Function:
+    """Give a command its paths and all options."""
+    decorators: Sequence[Callable[..., Any]] = [
+        click.argument("paths", nargs=-1, required=True, type=_PATH),
+        *_WHAT_HAPPENS,
+        *_WHAT_IS_MENDED,
+        *_WHAT_IS_SHOWN,
+        click.version_option(codemods.__version__, prog_name="flex_passthrough"),
+    ]
+    for decorate in reversed(decorators):
+        function = decorate(function)
+    return function
