@@ -14,7 +14,7 @@ from codemods.flex_passthrough.editing import FileEdits, Workshop
 from codemods.flex_passthrough.era import refusal
 from codemods.flex_passthrough.mends.cannot import CannotMend
 from codemods.flex_passthrough.regeneration import Regenerated, regenerate_changes
-from codemods.flex_passthrough.rules.rule import Mend
+from codemods.flex_passthrough.rules.rule import Mend, Tie
 from codemods.flex_passthrough.scan import Diagnosed, Progress, scan
 from codemods.flex_passthrough.settings import Mode, Settings
 from codemods.maskflow.index import Function, Index
@@ -42,6 +42,7 @@ class Decision:
 
     Attributes:
         offending: the definitions that a BlockMask reaches; the other members only follow the root.
+        ties: what other rules have to mend with it.
         out_of_step: followers that do not read like their root any more and stay as they are.
     """
 
@@ -52,6 +53,7 @@ class Decision:
     members: list[Member]
     offending: frozenset[Definition] = frozenset()
     problem: str = ""
+    ties: list[Tie] = field(default_factory=list)
     out_of_step: list[Definition] = field(default_factory=list)
 
 
@@ -142,7 +144,8 @@ def _decide(
         places = dict.fromkeys(_definition(item.diagnosis.function) for item in claimed)
         members += [Member(place, "root") for place in places if place not in known]
         findings = [_finding(tree, repository, item, root) for item in claimed]
-        decisions.append(Decision(rule, root, findings, mends, members, frozenset(places)))
+        ties = list(dict.fromkeys(tie for item in claimed for tie in item.ties))
+        decisions.append(Decision(rule, root, findings, mends, members, frozenset(places), ties=ties))
     return decisions
 
 
@@ -196,6 +199,10 @@ def _plan_decision(
             mendable, Status.SKIPPED, "no model that reaches it claims flex attention; see --unsafe-fixes"
         )
         return
+    untied = next(filter(None, (_not_to_be_had(tie, workshop, settings) for tie in decision.ties)), None)
+    if untied is not None:
+        _settle(mendable, Status.SKIPPED, untied)
+        return
     trial = FileEdits()
     try:
         for member in decision.members:
@@ -207,6 +214,8 @@ def _plan_decision(
                 if member.role == "root" or member.definition in decision.offending:
                     raise
                 decision.out_of_step.append(member.definition)
+        for tie in decision.ties if trial.paths() else ():
+            workshop.apply(tie.mend, _definition(tie.function), "edited", trial)
         workshop.accept(trial)
     except (CannotMend, OverlappingEdits, SourceError) as error:
         decision.problem = getattr(error, "reason", "") or str(error)
@@ -218,6 +227,15 @@ def _plan_decision(
     files = tuple(sorted(workshop.name(path) for path in trial.paths()))
     for finding in mendable:
         finding.status, finding.files = Status.WOULD_FIX, files
+
+
+def _not_to_be_had(tie: Tie, workshop: Workshop, settings: Settings) -> str | None:
+    """Return why a mend that another one is tied to cannot be made in this run, if so."""
+    path = tie.function.module.path
+    needed = f"{tie.harm}: {tie.rule} has to mend {workshop.name(path)} with it, and"
+    if tie.rule not in {rule.id for rule in settings.rules()}:
+        return f"{needed} was not asked for"
+    return None if workshop.may_edit(path) else f"{needed} that lies outside the paths given"
 
 
 def _mended(decision: Decision, member: Member, repository: Repository, workshop: Workshop) -> FileEdits:

@@ -9,7 +9,7 @@ from functools import cache
 from pathlib import Path
 
 from codemods.flex_passthrough.rules import RULES
-from codemods.flex_passthrough.rules.rule import Diagnosis, Rule
+from codemods.flex_passthrough.rules.rule import Diagnosis, Rule, Tie
 from codemods.maskflow.flow import MaskFlow, Reach, models
 from codemods.maskflow.hierarchy import Hierarchy
 from codemods.maskflow.index import Class, Function, Index, Module
@@ -22,11 +22,12 @@ Progress = Callable[[str, int, int], None]
 
 @dataclass
 class Diagnosed:
-    """A diagnosis and the model classes that reach its site."""
+    """A diagnosis, the model classes that reach its site, and what all of these tie it to."""
 
     diagnosis: Diagnosis
     claiming: list[str] = field(default_factory=list)
     others: list[str] = field(default_factory=list)
+    ties: dict[Tie, None] = field(default_factory=dict)
 
     @property
     def claimed(self) -> bool:
@@ -62,6 +63,7 @@ def scan(
         for diagnosis in _ask(asked, reach, claims):
             key = (diagnosis.rule, diagnosis.function, diagnosis.mend)
             diagnosed = found.setdefault(key, Diagnosed(diagnosis))
+            diagnosed.ties |= dict.fromkeys(diagnosis.ties)
             (diagnosed.claiming if claims else diagnosed.others).append(entry.name)
     return list(found.values())
 

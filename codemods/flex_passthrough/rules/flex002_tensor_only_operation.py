@@ -14,7 +14,7 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 
 from codemods.flex_passthrough.mends.cannot import CannotMend
@@ -23,9 +23,10 @@ from codemods.flex_passthrough.mends.guards import require_tensor
 from codemods.flex_passthrough.mends.imports import BLOCK_MASK, TORCH
 from codemods.flex_passthrough.mends.names import local_name
 from codemods.flex_passthrough.mends.window import compose_window
+from codemods.flex_passthrough.rules import flex006_live_capture as live_capture
 from codemods.flex_passthrough.rules.rule import Diagnosis, Mend, Mended, Place, Rule, speaking_of_tokens
 from codemods.flex_passthrough.syntax import ancestors, implementation_asked, in_order, parents, same_text
-from codemods.maskflow.flow import Reach
+from codemods.maskflow.flow import GENERATION, Reach
 from codemods.maskflow.index import Function
 from codemods.maskflow.sites import Site
 from codemods.source.position import span_of, split_lines
@@ -108,12 +109,20 @@ def diagnose(reach: Reach) -> Iterator[Diagnosis]:
 
 def _diagnose(reach: Reach) -> Iterator[Diagnosis]:
     mended = {method.function for method in reach.methods}
+    clones = live_capture.ties(reach) if any(_is_of_generation(site) for site in reach.sites) else ()
     by_function: dict[Function, list[Site]] = {}
     for site in reach.sites:
         if site.function not in mended:
             by_function.setdefault(site.function, []).append(site)
     for function, sites in by_function.items():
-        yield from _diagnose_function(function, tuple(sites))
+        tied = any(_is_of_generation(site) for site in sites)
+        for diagnosis in _diagnose_function(function, tuple(sites)):
+            yield replace(diagnosis, ties=clones) if tied else diagnosis
+
+
+def _is_of_generation(site: Site) -> bool:
+    """Whether the BlockMask is one that generation makes: what it captured shows once nothing crashes."""
+    return bool(site.steps) and site.steps[0].function.name == GENERATION
 
 
 @cache  # models share their layers: most definitions come by many times

@@ -7,6 +7,9 @@ attend to positions that nothing was written to yet. Nothing crashes: generation
 
 The mend clones the value where it is captured, if it is a tensor. Measured on transformers 5.23.0, a
 static cache under flex attention then decodes the tokens of eager attention.
+
+There the wrong tokens lie beneath a crash in ``generate``, which is FLEX002's. Its mend is tied to this
+one: a crash is better than wrong tokens.
 """
 
 from __future__ import annotations
@@ -17,7 +20,7 @@ from functools import lru_cache
 
 from codemods.flex_passthrough.mends.clone import clone_captured
 from codemods.flex_passthrough.mends.imports import TORCH
-from codemods.flex_passthrough.rules.rule import Diagnosis, Mended, Place, Rule
+from codemods.flex_passthrough.rules.rule import Diagnosis, Mended, Place, Rule, Tie
 from codemods.maskflow.flow import Reach
 from codemods.maskflow.index import Function, Index
 from codemods.maskflow.live import Capture, captures
@@ -37,14 +40,23 @@ class Clone:
 
 def diagnose(reach: Reach) -> Iterator[Diagnosis]:
     """Yield one diagnosis for each mask function that keeps a live tensor."""
+    for capture in _captures_of(reach):
+        name = capture.node.id
+        message = f"{name} is captured live: it is changed in place before attention runs"
+        yield Diagnosis("FLEX006", capture.function, capture.node, message, capture.steps, Clone(name))
+
+
+def ties(reach: Reach) -> tuple[Tie, ...]:
+    """Return what has to be cloned before a BlockMask of generation may reach attention."""
+    harm = "alone, it would turn a crash into wrong tokens"
+    clones = (Tie("FLEX006", each.function, Clone(each.node.id), harm) for each in _captures_of(reach))
+    return tuple(dict.fromkeys(clones))
+
+
+def _captures_of(reach: Reach) -> Iterator[Capture]:
     for function in reach.asked:
         if function.owner is None:
-            for capture in _captures(function, reach.hierarchy.index):
-                name = capture.node.id
-                message = f"{name} is captured live: it is changed in place before attention runs"
-                yield Diagnosis(
-                    "FLEX006", capture.function, capture.node, message, capture.steps, Clone(name)
-                )
+            yield from _captures(function, reach.hierarchy.index)
 
 
 @lru_cache(maxsize=1024)

@@ -65,12 +65,27 @@ class Mend(Protocol):
 
 
 @dataclass(frozen=True)
+class Tie:
+    """What another rule mends, and what has to be mended in the same run.
+
+    Attributes:
+        harm: what the first mend does without this one, one clause for the reader of a report.
+    """
+
+    rule: str
+    function: Function
+    mend: Mend
+    harm: str
+
+
+@dataclass(frozen=True)
 class Diagnosis:
     """What a rule says about one definition that a BlockMask reaches.
 
     Attributes:
         node: the offending expression, within ``function``.
         mend: what to do, or the reason why nothing can be done mechanically.
+        ties: without these the mend would do harm, and is left.
     """
 
     rule: str
@@ -79,6 +94,7 @@ class Diagnosis:
     message: str
     steps: tuple[Step, ...]
     mend: Mend | str
+    ties: tuple[Tie, ...] = ()
 
 
 def speaking_of_tokens(reach: Reach, diagnoses: Iterator[Diagnosis]) -> Iterator[Diagnosis]:
