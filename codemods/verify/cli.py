@@ -5,31 +5,22 @@ from __future__ import annotations
 import difflib
 import os
 import sys
-from collections.abc import Callable, Collection, Iterator
-from contextlib import ExitStack, contextmanager
-from dataclasses import replace
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TextIO
 
 import click
 from rich.console import Console
-from rich.status import Status
-from rich.text import Text
 
 from codemods import __version__
-from codemods.verify import verify as harness
+from codemods.verify.api import FAILURES, CannotVerify, Options, verify
 from codemods.verify.cases import CASES, DEFAULT_GROUP, GROUPS, VERDICTS, select
-from codemods.verify.compare import Comparison
-from codemods.verify.environments.pins import pins_of
-from codemods.verify.environments.store import CannotMake, environment
+from codemods.verify.consent import ask_or_tell
 from codemods.verify.formats import as_json, junit, markdown, text
-from codemods.verify.launch import WorkerFailed
-from codemods.verify.live import LiveTable
-from codemods.verify.locate import NoTree, Target, locate
-from codemods.verify.results import Report
+from codemods.verify.live import Terminal
 
 ALL_OK, UNUSABLE, NOT_OK, INTERRUPTED = 0, 2, 3, 130
-FAILURES = ("crash", "wrong", "regression")
 FORMATS = {"text": text, "json": as_json, "junit": junit, "markdown": markdown}
 
 
@@ -165,49 +156,26 @@ def main(
 ) -> None:
     """Run the command."""
     failures = _failures(fail_on)
-    options = harness.Options(models, _cases(cases), python, jobs, timeout, int(memory * 2**30), heads)
-    trees = [tree for tree in (before, path) if tree is not None]
-    show = sys.stderr.isatty() and not no_progress and not quiet
+    options = Options(models, _cases(cases), python, env == "auto", jobs, timeout, int(memory * 2**30), heads)
+    console = Console(stderr=True)
     try:
-        targets = [locate(tree) for tree in trees]
-        if not yes:
-            _say_what_runs(trees, python if env is None else "an environment of its own", quiet)
-        *old, new = [
-            _verify(tree, target, options, env, show) for tree, target in zip(trees, targets, strict=True)
-        ]
-    except (NoTree, WorkerFailed, CannotMake) as error:
+        with Terminal(console, show=console.is_terminal and not (no_progress or quiet)) as watcher:
+            outcome = verify(
+                path, options, before=before, consent=None if yes else ask_or_tell(quiet), watcher=watcher
+            )
+    except CannotVerify as error:
         click.echo(f"error: {error}", err=True)
         sys.exit(UNUSABLE)
-    except KeyboardInterrupt:
+    except (KeyboardInterrupt, click.Abort):  # also a 'no' to the question
         click.echo("interrupted", err=True)
         sys.exit(INTERRUPTED)
-    result = Comparison(old[0], new) if old else new
-    if not new.cells:
-        click.echo(f"nothing to run: none of {new.checked} model classes claims flex attention", err=True)
+    if not outcome.after.cells:
+        checked = outcome.after.checked
+        click.echo(f"nothing to run: none of {checked} model classes claims flex attention", err=True)
     if not quiet or output is not None:
         with _destination(output) as stream:
-            FORMATS[output_format].write(result, stream)
-    sys.exit(NOT_OK if failed(result, failures) else ALL_OK)
-
-
-def _say_what_runs(trees: list[Path], python: str, quiet: bool) -> None:
-    """Say that foreign code is going to run; ask first where somebody sits there to answer."""
-    names = " and ".join(map(str, trees))
-    notice = f"The code in {names} is going to run, in {python}, without your environment and home."
-    if sys.stdin.isatty() and sys.stderr.isatty():
-        click.confirm(f"{notice} Go on?", default=True, abort=True, err=True)
-    elif not quiet:
-        click.echo(notice, err=True)
-
-
-def failed(result: Report | Comparison, failures: Collection[str] = FAILURES) -> bool:
-    """Say whether a result should fail a build: a verdict or a change that is among ``failures``."""
-    if isinstance(result, Comparison):
-        return any(
-            pair.change in failures or (pair.after is not None and pair.after.verdict in failures)
-            for pair in result.pairs
-        )
-    return any(cell.verdict in failures for cell in result.cells)
+            FORMATS[output_format].write(outcome, stream)
+    sys.exit(NOT_OK if outcome.failed(failures) else ALL_OK)
 
 
 def _failures(fail_on: str) -> tuple[str, ...]:
@@ -227,68 +195,6 @@ def _cases(names: tuple[str, ...]) -> tuple[str, ...]:
         close = difflib.get_close_matches(error.args[0], [*CASES, *GROUPS], n=1)
         hint = f"Did you mean {close[0]}?" if close else f"Known are: {known}."
         raise click.BadParameter(f"no case {error.args[0]!r}. {hint}", param_hint="'--case'") from None
-
-
-def _verify(path: Path, target: Target, options: harness.Options, env: str | None, show: bool) -> Report:
-    python = () if options.python == sys.executable else ("--python", options.python)
-    made = () if env is None else ("--env", env)
-    command = ("python", "-m", "codemods.verify", str(path), *python, *made)
-    try:
-        with _interpreter(target, options.python, env, show) as interpreter:
-            options = replace(options, python=interpreter)
-            with _progress(path.name, show) as on_progress:
-                return replace(harness.verify(target, options, on_progress), command=command)
-    except WorkerFailed as error:
-        raise WorkerFailed(f"{path}: {error}") from error
-    except CannotMake as error:
-        raise CannotMake(f"{path}: no environment can be made: {error}") from error
-
-
-@contextmanager
-def _interpreter(target: Target, python: str, env: str | None, show: bool) -> Iterator[str]:
-    """Give the interpreter to run a tree in, from an environment of its own where that is wanted."""
-    if env is None:
-        yield python
-        return
-    with ExitStack() as stack:
-        with _Steps(show) as steps:
-            label = target.package.split(".")[0]
-            found = stack.enter_context(environment(label, pins_of(target), python, steps))
-        yield found
-
-
-class _Steps:
-    """Tell on standard error how the making of an environment goes; on a terminal, every line of it."""
-
-    def __init__(self, show: bool):
-        self._console = Console(stderr=True)
-        self._status = Status("", console=self._console) if show else None
-
-    def __enter__(self) -> _Steps:
-        return self
-
-    def __exit__(self, *error: object) -> None:
-        if self._status is not None:
-            self._status.stop()
-
-    def step(self, line: str) -> None:
-        self._console.print(line, markup=False, highlight=False, soft_wrap=True)
-        if self._status is not None:
-            self._status.start()
-
-    def detail(self, line: str) -> None:
-        if self._status is not None:
-            self._status.update(Text(line, overflow="ellipsis", no_wrap=True))
-
-
-@contextmanager
-def _progress(title: str, show: bool) -> Iterator[Callable[[harness.Progress], None]]:
-    """Show a table on standard error while models run."""
-    if not show:
-        yield lambda progress: None
-        return
-    with LiveTable(title, Console(stderr=True)) as table:
-        yield table.update
 
 
 @contextmanager

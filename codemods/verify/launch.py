@@ -15,6 +15,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, TextIO
 
+from codemods.verify.problem import CannotVerify
+
 START = Path(__file__).parent / "worker" / "start.py"
 
 # Nothing else of the caller's environment reaches the tree: no tokens, no keys, no PYTHONPATH.
@@ -22,7 +24,7 @@ _KEPT = ("PATH", "LD_LIBRARY_PATH", "SYSTEMROOT", "LANG", "CUDA_VISIBLE_DEVICES"
 _IMPORT_SECONDS = 300.0
 
 
-class WorkerFailed(RuntimeError):
+class WorkerFailed(CannotVerify):
     """The child process could not do its work; the message is one line."""
 
 

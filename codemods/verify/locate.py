@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from codemods.source.discover import discover
+from codemods.verify.problem import CannotVerify
 
 _MARK = Path("models", "auto", "modeling_auto.py")
 # What a file that defines models says somewhere: the base class it imports, or a claim.
@@ -16,7 +17,7 @@ _DEFINES_MODELS = re.compile(rb"\bPreTrainedModel\b|\b_supports_flex_attn\b")
 _NOT_IMPORTED = re.compile(r"(modular|test)_.*|conftest\.py|setup\.py")
 
 
-class NoTree(ValueError):
+class NoTree(CannotVerify):
     """The path leads to no code that could be verified; the message is one line for the user."""
 
 
@@ -27,7 +28,7 @@ class Target:
     Attributes:
         root: the directory from which the code is imported.
         package: the dotted name of the package there.
-        folder: the folder under ``models/`` to stay in, or None for the whole package.
+        folders: the folders below ``models/`` to stay in, dotted; none for the whole package.
         modules: for code that stands alone, the dotted names of the modules that define its models;
             none for a package with ``models/auto/``, which names them itself.
         loose: whether the modules lie in no package: ``root``, whose name ``package`` then is, may be
@@ -36,7 +37,7 @@ class Target:
 
     root: Path
     package: str
-    folder: str | None = None
+    folders: tuple[str, ...] = ()
     modules: tuple[str, ...] = ()
     loose: bool = False
 
@@ -57,18 +58,39 @@ def locate(path: Path) -> Target:
     path = path.resolve() if path.is_dir() else path.parent.resolve() / path.name
     for ancestor in (path, *path.parents):
         if (ancestor / _MARK).is_file():
-            inside = path.relative_to(ancestor).parts
-            return _whole(ancestor, inside[1] if len(inside) > 1 and inside[0] == "models" else None)
+            return _whole(ancestor, _model_folder(path, ancestor))
     found = [mark.parents[2] for place in ("*", "src/*") for mark in sorted(path.glob(f"{place}/{_MARK}"))]
     if len(found) > 1:
         raise _several(path, found)
     return _whole(found[0], None) if found else _standalone(path)
 
 
+def narrowed(target: Target, files: Iterable[Path]) -> Target:
+    """Stay in the models that ``files`` are part of; all of them where one is shared, or where none is named.
+
+    Code that stands alone is not narrowed: its models are few.
+    """
+    package = target.root.joinpath(*target.package.split("."))
+    folders = {_model_folder(file.resolve(), package) for file in files}
+    if target.modules or not folders or None in folders:
+        return target
+    return replace(target, folders=tuple(sorted(folder for folder in folders if folder)))
+
+
 def _whole(package: Path, folder: str | None) -> Target:
     """Return the target for a package's folder; packages around it become part of its name."""
     root = _import_root(package)
-    return Target(root, ".".join(package.relative_to(root).parts), folder)
+    return Target(root, ".".join(package.relative_to(root).parts), (folder,) if folder else ())
+
+
+def _model_folder(path: Path, package: Path) -> str | None:
+    """Return the model's folder below ``models/`` that a path lies in, dotted, or None."""
+    inside = path.relative_to(package).parts if path.is_relative_to(package) else ()
+    if inside[:1] != ("models",):
+        return None
+    folders = inside[1:] if path.is_dir() else inside[1:-1]
+    name = ".".join(folders[:2] if folders[:1] == ("deprecated",) else folders[:1])
+    return None if name in ("", "auto") else name
 
 
 def _standalone(path: Path) -> Target:

@@ -5,8 +5,8 @@ from dataclasses import replace
 from typing import Any
 from xml.etree import ElementTree
 
-from codemods.verify.compare import Comparison
 from codemods.verify.formats import junit, markdown, text
+from codemods.verify.outcome import Outcome
 from codemods.verify.results import Cell, Report
 
 OK = Cell("qwen2", "Qwen2ForCausalLM", "none", "ok", 0.0, seconds=0.5, digests={"eager": "aa"})
@@ -29,20 +29,24 @@ def report(*cells: Cell) -> Report:
     return Report({"package": "transformers", "version": "4.51.3"}, list(cells), 1, command)
 
 
-def written(face: Any, result: Report | Comparison) -> str:
+def outcome(*cells: Cell, before: Report | None = None) -> Outcome:
+    return Outcome(report(*cells), before)
+
+
+def written(face: Any, outcome: Outcome) -> str:
     stream = io.StringIO()
-    face.write(result, stream)
+    face.write(outcome, stream)
     return stream.getvalue()
 
 
 def test_text_shows_a_row_per_class_and_a_column_per_case() -> None:
-    lines = written(text, report(OK, CRASH, WRONG)).splitlines()
+    lines = written(text, outcome(OK, CRASH, WRONG)).splitlines()
     assert lines[0].split() == ["model", "class", "none", "block", "causal", "block", "sliding"]
     assert lines[1].split() == ["Qwen2ForCausalLM", "ok", "crash", "wrong", "0.34"]
 
 
 def test_text_says_where_and_how_to_run_it_again() -> None:
-    shown = written(text, report(CRASH))
+    shown = written(text, outcome(CRASH))
     assert (
         "Qwen2ForCausalLM [block_causal] crash at transformers/models/qwen2/modeling_qwen2.py:698 forward:"
         " AttributeError: 'BlockMask' object has no attribute 'dim'\n"
@@ -51,40 +55,40 @@ def test_text_says_where_and_how_to_run_it_again() -> None:
 
 
 def test_text_of_what_is_ok_has_no_remarks() -> None:
-    assert written(text, report(OK)).splitlines()[-1] == "1 class, 1 cell: 1 ok"
-    assert len(written(text, report(OK)).splitlines()) == 4
+    assert written(text, outcome(OK)).splitlines()[-1] == "1 class, 1 cell: 1 ok"
+    assert len(written(text, outcome(OK)).splitlines()) == 4
 
 
 def test_text_says_equal_words_once() -> None:
-    shown = written(text, report(CRASH, replace(CRASH, case="block_document")))
+    shown = written(text, outcome(CRASH, replace(CRASH, case="block_document")))
     assert "Qwen2ForCausalLM [block_causal, block_document] crash at" in shown
     assert shown.count("crash at") == 1
 
 
 def test_text_shows_before_and_after() -> None:
-    shown = written(text, Comparison(report(OK, CRASH), report(OK, replace(CRASH, verdict="ok"))))
+    shown = written(text, outcome(OK, replace(CRASH, verdict="ok"), before=report(OK, CRASH)))
     assert shown.splitlines()[1].split() == ["Qwen2ForCausalLM", "ok", "crash", "→", "ok"]
     assert shown.splitlines()[-1] == "1 same, 1 fixed, 0 regression, 0 changed"
 
 
 def test_text_marks_a_regression_in_the_table_and_in_words() -> None:
-    shown = written(text, Comparison(report(OK), report(replace(OK, digests={"eager": "bb"}))))
+    shown = written(text, outcome(replace(OK, digests={"eager": "bb"}), before=report(OK)))
     assert "ok → ok !" in shown
     assert "regression: Qwen2ForCausalLM [none] eager output is not identical" in shown
 
 
 def test_markdown_is_a_table_and_a_list() -> None:
-    shown = written(markdown, report(OK, CRASH))
+    shown = written(markdown, outcome(OK, CRASH))
     assert "| model class | `none` | `block_causal` |\n|---|---|---|\n" in shown
     assert "| `Qwen2ForCausalLM` | ok | **crash** |\n" in shown
 
 
 def test_markdown_escapes_what_would_be_markup() -> None:
-    assert r"\<\|pipe\|\>" in written(markdown, report(SKIPPED))
+    assert r"\<\|pipe\|\>" in written(markdown, outcome(SKIPPED))
 
 
 def test_junit_tells_failures_errors_and_skips_apart() -> None:
-    root = ElementTree.fromstring(written(junit, report(OK, CRASH, WRONG, SKIPPED)))
+    root = ElementTree.fromstring(written(junit, outcome(OK, CRASH, WRONG, SKIPPED)))
     (suite,) = root
     counts = {name: suite.get(name) for name in ("tests", "failures", "errors", "skipped")}
     assert counts == {"tests": "4", "failures": "1", "errors": "1", "skipped": "1"}
@@ -97,13 +101,13 @@ def test_junit_tells_failures_errors_and_skips_apart() -> None:
 
 
 def test_junit_counts_a_regression_as_a_failure() -> None:
-    result = Comparison(report(OK), report(replace(OK, digests={"eager": "bb"})))
-    root = ElementTree.fromstring(written(junit, result))
+    regression = outcome(replace(OK, digests={"eager": "bb"}), before=report(OK))
+    root = ElementTree.fromstring(written(junit, regression))
     assert [element.get("message") for element in root.iter("failure")] == ["eager output is not identical"]
 
 
 def test_junit_has_no_character_that_xml_forbids() -> None:
     root = ElementTree.fromstring(
-        written(junit, report(replace(CRASH, exception="ValueError: \x00\x1b[31m")))
+        written(junit, outcome(replace(CRASH, exception="ValueError: \x00\x1b[31m")))
     )
     assert "\ufffd" in str(next(root.iter("error")).text)

@@ -9,10 +9,10 @@ from pathlib import Path
 import pytest
 
 from codemods.verify.cases import CASES, GROUPS, select
-from codemods.verify.compare import Comparison
 from codemods.verify.locate import locate
+from codemods.verify.outcome import Outcome
 from codemods.verify.results import Cell, Report
-from codemods.verify.verify import Options, verify
+from codemods.verify.run import Options, run
 
 pytestmark = pytest.mark.torch
 
@@ -25,7 +25,7 @@ NOT_THERE = {"packed_2d", "generate_static", "generate_static_padded"}
 
 @pytest.fixture(scope="module")
 def report(tinyformers: Path, torch_python: str) -> Report:
-    return verify(locate(tinyformers), Options(cases=select(["all"]), python=torch_python))
+    return run(locate(tinyformers), Options(cases=select(["all"]), python=torch_python))
 
 
 def cells(report: Report, class_name: str) -> dict[str, Cell]:
@@ -88,11 +88,11 @@ def test_where_a_dense_mask_is_ignored_attention_is_given_it_directly(report: Re
 
 
 def test_a_second_run_has_the_same_bits(report: Report, tinyformers: Path, torch_python: str) -> None:
-    again = verify(locate(tinyformers), Options(models=["windowed"], python=torch_python, jobs=1))
+    again = run(locate(tinyformers), Options(models=["windowed"], python=torch_python, jobs=1))
     windowed = replace(
         report, cells=[cell for cell in report.cells if cell.key in {c.key for c in again.cells}]
     )
-    assert {pair.change for pair in Comparison(windowed, again).pairs} == {"same"}
+    assert {pair.change for pair in Outcome(again, windowed).pairs} == {"same"}
 
 
 def test_a_package_of_another_name_is_run_from_where_it_is(
@@ -101,7 +101,7 @@ def test_a_package_of_another_name_is_run_from_where_it_is(
     renamed = tmp_path / "vendor" / "torch_free"
     shutil.copytree(tinyformers, renamed)
     (tmp_path / "vendor" / "__init__.py").touch()
-    other = verify(locate(renamed), Options(models=["plain"], python=torch_python))
+    other = run(locate(renamed), Options(models=["plain"], python=torch_python))
     assert other.environment["package"] == "vendor.torch_free"
     plain = cells(report, "PlainForCausalLM")
     assert {cell.case: cell.digests for cell in other.cells} == {

@@ -11,7 +11,7 @@ import pytest
 from codemods.verify.launch import environment
 from codemods.verify.locate import locate
 from codemods.verify.results import Cell, Report
-from codemods.verify.verify import Options, verify
+from codemods.verify.run import Options, run
 
 from .variants import Variant, tree_of_variants
 
@@ -46,7 +46,7 @@ def report(tinyformers: Path, torch_python: str, tmp_path_factory: pytest.TempPa
     os.environ["SECRET_TOKEN"] = "hunter2"
     try:
         options = Options(cases=("none", "block_causal", "block_document"), python=torch_python, seconds=5)
-        return verify(locate(tree), options)
+        return run(locate(tree), options)
     finally:
         del os.environ["SECRET_TOKEN"]
 

@@ -6,7 +6,7 @@ from rich.console import Console
 
 from codemods.verify.live import LiveTable
 from codemods.verify.results import Cell
-from codemods.verify.verify import Progress
+from codemods.verify.watch import Progress
 
 
 def shown(*cells: Cell, height: int = 24) -> list[str]:

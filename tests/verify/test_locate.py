@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from codemods.verify.locate import NoTree, Target, locate
+from codemods.verify.locate import NoTree, Target, locate, narrowed
 
 
 def package(folder: Path) -> Path:
@@ -45,19 +45,19 @@ def test_a_vendored_package_keeps_the_packages_around_it(tmp_path: Path) -> None
 
 def test_one_models_folder(tmp_path: Path) -> None:
     package(tmp_path / "transformers")
-    expected = Target(tmp_path, "transformers", "qwen2")
+    expected = Target(tmp_path, "transformers", ("qwen2",))
     assert locate(tmp_path / "transformers" / "models" / "qwen2") == expected
 
 
 def test_one_models_file_means_its_folder(tmp_path: Path) -> None:
     package(tmp_path / "transformers")
     path = tmp_path / "transformers" / "models" / "qwen2" / "modeling_qwen2.py"
-    assert locate(path).folder == "qwen2"
+    assert locate(path).folders == ("qwen2",)
 
 
 def test_the_models_folder_itself_means_all(tmp_path: Path) -> None:
     package(tmp_path / "transformers")
-    assert locate(tmp_path / "transformers" / "models").folder is None
+    assert locate(tmp_path / "transformers" / "models").folders == ()
 
 
 def test_a_missing_path_is_named(tmp_path: Path) -> None:
@@ -145,3 +145,27 @@ def test_several_packages_are_not_guessed_between(tmp_path: Path) -> None:
     package(tmp_path / "two")
     with pytest.raises(NoTree, match=r"several packages here \(one, two\); name one"):
         locate(tmp_path)
+
+
+def test_files_narrow_a_package_to_their_models(tmp_path: Path) -> None:
+    tree = package(tmp_path / "transformers")
+    files = [tree / "models" / name for name in ("qwen2/modeling_qwen2.py", "deprecated/old/modeling_old.py")]
+    assert narrowed(locate(tree), files).folders == ("deprecated.old", "qwen2")
+
+
+@pytest.mark.parametrize(
+    "name", ["generation/utils.py", "models/__init__.py", "models/auto/modeling_auto.py"]
+)
+def test_a_shared_file_means_all_models(tmp_path: Path, name: str) -> None:
+    tree = package(tmp_path / "transformers")
+    assert narrowed(locate(tree), [tree / "models/qwen2/modeling_qwen2.py", tree / name]).folders == ()
+
+
+def test_no_files_mean_what_the_path_means(tmp_path: Path) -> None:
+    target = locate(package(tmp_path / "transformers") / "models" / "qwen2")
+    assert narrowed(target, []) == target
+
+
+def test_code_that_stands_alone_is_not_narrowed(tmp_path: Path) -> None:
+    file = model(tmp_path / "modeling_x.py")
+    assert narrowed(locate(tmp_path), [file]) == locate(tmp_path)

@@ -9,7 +9,7 @@ import pytest
 from codemods.verify.cases import select
 from codemods.verify.locate import locate
 from codemods.verify.results import Report
-from codemods.verify.verify import Options, verify
+from codemods.verify.run import Options, run
 
 from .variants import Variant, tree_of_variants
 
@@ -128,7 +128,7 @@ def mutants(tinyformers: Path, torch_python: str, tmp_path_factory: pytest.TempP
     variants = {name: Variant(model, right, wrong) for name, (model, right, wrong, _) in MUTANTS.items()}
     tree = tree_of_variants(tinyformers, tmp_path_factory.mktemp("mutants") / "mutants", variants)
     cases = select(sorted(set().union(*(must for *_, must in MUTANTS.values()))))
-    return verify(locate(tree), Options(cases=cases, python=torch_python))
+    return run(locate(tree), Options(cases=cases, python=torch_python))
 
 
 @pytest.mark.parametrize("name", MUTANTS)

@@ -7,7 +7,7 @@ from typing import Any
 import jsonschema
 import pytest
 
-from codemods.verify.compare import Comparison
+from codemods.verify.outcome import Outcome
 from codemods.verify.results import Cell, Report
 
 SCHEMA = json.loads(resources.files("codemods.verify").joinpath("schema.json").read_text(encoding="utf-8"))
@@ -51,7 +51,7 @@ def test_an_empty_report_follows_the_schema() -> None:
 
 
 def test_a_comparison_follows_the_schema() -> None:
-    jsonschema.validate(Comparison(report(OK), report(OK, CRASH)).to_json(), SCHEMA)
+    jsonschema.validate(Outcome(report(OK, CRASH), before=report(OK)).to_json(), SCHEMA)
 
 
 def test_the_schema_refuses_a_cell_without_a_verdict() -> None:

@@ -10,7 +10,7 @@ import pytest
 from codemods.verify.launch import WorkerFailed
 from codemods.verify.locate import locate
 from codemods.verify.results import Report
-from codemods.verify.verify import Options, verify
+from codemods.verify.run import Options, run
 
 pytestmark = pytest.mark.torch
 
@@ -26,7 +26,7 @@ def verdicts(report: Report) -> dict[str, list[str]]:
 
 @pytest.fixture(scope="module")
 def remote_code(trees: Path, library_python: str) -> Report:
-    return verify(locate(trees / "remote-code-1.5"), Options(cases=CASES, python=library_python))
+    return run(locate(trees / "remote-code-1.5"), Options(cases=CASES, python=library_python))
 
 
 def test_the_class_that_auto_map_names_is_run(remote_code: Report) -> None:
@@ -51,7 +51,7 @@ def test_a_folder_of_links_as_in_a_cache_is_run_too(trees: Path, library_python:
     for number, file in enumerate(sorted((trees / "remote-code-1.5").glob("*.*"))):
         shutil.copy(file, blobs / f"blob{number}")
         (snapshot / file.name).symlink_to(f"../../blobs/blob{number}")
-    report = verify(locate(snapshot), Options(cases=CASES, python=library_python, heads=True))
+    report = run(locate(snapshot), Options(cases=CASES, python=library_python, heads=True))
     assert verdicts(report) == {"PebbleLM": ["ok", "crash"], "PebbleForTokenClassification": ["ok", "crash"]}
     assert report.cells[1].site == "modeling_pebble.py:25 _update_causal_mask"
 
@@ -59,7 +59,7 @@ def test_a_folder_of_links_as_in_a_cache_is_run_too(trees: Path, library_python:
 def test_a_vendored_package_is_run_and_what_cannot_be_imported_is_told(
     trees: Path, library_python: str
 ) -> None:
-    report = verify(locate(trees / "vendored"), Options(cases=CASES, python=library_python))
+    report = run(locate(trees / "vendored"), Options(cases=CASES, python=library_python))
     broken = "app.pebbles.modeling_broken"
     assert verdicts(report) == {"PebblesForCausalLM": ["ok", "ok"], broken: ["not-runnable"] * 2}
     (reason,) = {cell.reason for cell in report.cells if cell.class_name == broken}
@@ -67,11 +67,11 @@ def test_a_vendored_package_is_run_and_what_cannot_be_imported_is_told(
 
 
 def test_one_file_is_run(trees: Path, library_python: str) -> None:
-    report = verify(locate(trees / "modeling_alone.py"), Options(cases=CASES, python=library_python))
+    report = run(locate(trees / "modeling_alone.py"), Options(cases=CASES, python=library_python))
     assert verdicts(report) == {"AloneForCausalLM": ["ok", "wrong"]}
 
 
 def test_one_file_that_cannot_be_imported_is_one_line(trees: Path, library_python: str) -> None:
     file = trees / "vendored" / "app" / "pebbles" / "modeling_broken.py"
     with pytest.raises(WorkerFailed, match=r"^the tree cannot be imported: the package 'no_such_package'"):
-        verify(locate(file), Options(cases=CASES, python=library_python))
+        run(locate(file), Options(cases=CASES, python=library_python))

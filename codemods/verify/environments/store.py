@@ -13,12 +13,13 @@ import time
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Protocol
 
 import platformdirs
 from filelock import FileLock, Timeout
 
 from codemods.verify.environments.pins import Pins
+from codemods.verify.problem import CannotVerify
+from codemods.verify.watch import Watcher
 
 TORCH = "2.13.0"  # where the tree does not name a version
 
@@ -26,17 +27,7 @@ _MADE = "made.json"  # written last: a folder without it is what is left of an i
 _ABSENT = re.compile(r"No matching distribution found for torch==|ResolutionImpossible")
 
 
-class Steps(Protocol):
-    """Somebody who wants to know how it goes."""
-
-    def step(self, line: str) -> None:
-        """Take note of a step that is worth a line."""
-
-    def detail(self, line: str) -> None:
-        """Take note of a line that a tool printed."""
-
-
-class CannotMake(RuntimeError):
+class CannotMake(CannotVerify):
     """An environment could not be made; the message is one line."""
 
 
@@ -65,7 +56,7 @@ def store() -> Path:
 
 
 @contextlib.contextmanager
-def environment(label: str, pins: Pins, python: str, steps: Steps) -> Iterator[str]:
+def environment(label: str, pins: Pins, python: str, watcher: Watcher) -> Iterator[str]:
     """Give the interpreter of an environment that holds ``pins``, made now if there is none yet.
 
     While the context lasts, the environment is not cleaned. Of concurrent runs that want the same
@@ -75,7 +66,7 @@ def environment(label: str, pins: Pins, python: str, steps: Steps) -> Iterator[s
         label: the package that it is for; part of its folder's name.
         pins: what it has to hold.
         python: the interpreter to make it from.
-        steps: is told how it goes.
+        watcher: is told how it goes.
 
     Raises:
         CannotMake: if the interpreter will not do, or a requirement cannot be met.
@@ -87,9 +78,9 @@ def environment(label: str, pins: Pins, python: str, steps: Steps) -> Iterator[s
     wanted = json.dumps([asdict(pins), version, TORCH, _has_gpu()], sort_keys=True)
     folder = store() / f"{label}-{hashlib.sha256(wanted.encode()).hexdigest()[:12]}"
     stack = contextlib.ExitStack()
-    with _held(folder, steps):
+    with _held(folder, watcher):
         if not (folder / _MADE).is_file():
-            _make(folder, pins, python, steps)
+            _make(folder, pins, python, watcher)
             made = {"label": label, "pins": asdict(pins)}
             (folder / _MADE).write_text(json.dumps(made), encoding="utf-8")
         (folder / _MADE).touch()
@@ -137,13 +128,13 @@ def clean(environment: Environment) -> bool:
     return True
 
 
-def _make(folder: Path, pins: Pins, python: str, steps: Steps) -> None:
+def _make(folder: Path, pins: Pins, python: str, watcher: Watcher) -> None:
     """Make an environment: torch first, since what asks for torch would bring a build of its own choice."""
-    steps.step(f"making an environment in {folder}")
+    watcher.step(f"making an environment in {folder}")
     for line in pins.left_out:
-        steps.step(f"left out, as it is no plain name and versions: {line}")
+        watcher.step(f"left out, as it is no plain name and versions: {line}")
     shutil.rmtree(folder, ignore_errors=True)
-    pip = _make_bare(folder, python, steps)
+    pip = _make_bare(folder, python, watcher)
     exact = re.search(r"==\s*(\d+(?:\.\d+)+)\s*$", pins.torch)
     version = exact[1] if exact else TORCH
     builds = [f"torch=={version}", ""]
@@ -151,27 +142,27 @@ def _make(folder: Path, pins: Pins, python: str, steps: Steps) -> None:
         builds.insert(0, f"torch=={version}+cpu")
     for build in builds:
         try:
-            _install(pip, [build, pins.torch] if build else [pins.torch], steps)
+            _install(pip, [build, pins.torch] if build else [pins.torch], watcher)
             break
         except CannotMake as error:
             if not build or not _ABSENT.search(str(error)):
                 raise
-            steps.step(
+            watcher.step(
                 f"{build} is not to be had with {pins.torch}: trying the next best, which may be large"
             )
     # What is installed must not be replaced by another build, which would be a second download.
     constraint = folder / "constraint.txt"
     constraint.write_text(f"torch=={_installed_torch(folder)}\n", encoding="utf-8")
     if pins.packages:
-        _install(pip, ["--constraint", str(constraint), *pins.packages], steps)
+        _install(pip, ["--constraint", str(constraint), *pins.packages], watcher)
 
 
-def _install(pip: list[str], arguments: list[str], steps: Steps) -> None:
+def _install(pip: list[str], arguments: list[str], watcher: Watcher) -> None:
     options = ["--disable-pip-version-check", "--no-input", "--progress-bar", "off"]
-    _run([*pip, "install", *options, *arguments], steps)
+    _run([*pip, "install", *options, *arguments], watcher)
 
 
-def _make_bare(folder: Path, python: str, steps: Steps) -> list[str]:
+def _make_bare(folder: Path, python: str, watcher: Watcher) -> list[str]:
     """Make an environment with nothing in it; return the command of a pip that installs there.
 
     That is the pip of ``python``, since putting one into each environment takes most of the time that
@@ -179,12 +170,12 @@ def _make_bare(folder: Path, python: str, steps: Steps) -> list[str]:
     """
     ask = "import pip; raise SystemExit(tuple(map(int, pip.__version__.split('.')[:2])) < (22, 3))"
     borrowed = subprocess.run([python, "-c", ask], capture_output=True, check=False).returncode == 0
-    _run([python, "-m", "venv", *(["--without-pip"] if borrowed else []), str(folder)], steps)
+    _run([python, "-m", "venv", *(["--without-pip"] if borrowed else []), str(folder)], watcher)
     interpreter = str(_interpreter(folder))
     return [python, "-m", "pip", "--python", interpreter] if borrowed else [interpreter, "-m", "pip"]
 
 
-def _run(command: list[str], steps: Steps) -> None:
+def _run(command: list[str], watcher: Watcher) -> None:
     """Run a command, passing on each line it prints.
 
     Raises:
@@ -202,7 +193,7 @@ def _run(command: list[str], steps: Steps) -> None:
         assert process.stdout is not None
         for line in process.stdout:
             said.append(line.strip())
-            steps.detail(said[-1])
+            watcher.detail(said[-1])
     except BaseException:
         process.kill()
         raise
@@ -235,14 +226,14 @@ def _has_gpu() -> bool:
 
 
 @contextlib.contextmanager
-def _held(folder: Path, steps: Steps) -> Iterator[None]:
+def _held(folder: Path, watcher: Watcher) -> Iterator[None]:
     """Hold the right to make or remove an environment."""
     folder.parent.mkdir(parents=True, exist_ok=True)
     lock = FileLock(_lock(folder))
     try:
         held = lock.acquire(timeout=0)
     except Timeout:
-        steps.step(f"waiting for another run that makes {folder}")
+        watcher.step(f"waiting for another run that makes {folder}")
         held = lock.acquire()
     with held:
         yield

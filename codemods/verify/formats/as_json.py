@@ -5,11 +5,10 @@ from __future__ import annotations
 import json
 from typing import TextIO
 
-from codemods.verify.compare import Comparison
-from codemods.verify.results import Report
+from codemods.verify.outcome import Outcome
 
 
-def write(result: Report | Comparison, stream: TextIO) -> None:
+def write(outcome: Outcome, stream: TextIO) -> None:
     """Write the report as one JSON document."""
-    json.dump(result.to_json(), stream, indent=2)
+    json.dump(outcome.to_json(), stream, indent=2)
     stream.write("\n")

@@ -6,20 +6,20 @@ import re
 from typing import TextIO
 from xml.etree import ElementTree
 
-from codemods.verify.compare import Comparison, Pair
 from codemods.verify.formats import words
+from codemods.verify.outcome import Outcome, Pair
 from codemods.verify.results import Report
 
 # What XML 1.0 has no way to write, not even escaped.
 _FORBIDDEN = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 
 
-def write(result: Report | Comparison, stream: TextIO) -> None:
+def write(outcome: Outcome, stream: TextIO) -> None:
     """Write the document."""
-    report = words.report_of(result)
+    report = outcome.after
     root = ElementTree.Element("testsuites", name="codemods.verify")
     by_class: dict[str, list[Pair]] = {}
-    for pair in words.pairs_of(result):
+    for pair in outcome.pairs:
         by_class.setdefault(pair.cell.class_name, []).append(pair)
     for name, pairs in by_class.items():
         suite = ElementTree.SubElement(root, "testsuite", name=name, tests=str(len(pairs)))

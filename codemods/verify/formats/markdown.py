@@ -4,36 +4,36 @@ from __future__ import annotations
 
 from typing import TextIO
 
-from codemods.verify.compare import Comparison, Pair
 from codemods.verify.formats import words
-from codemods.verify.results import Cell, Report
+from codemods.verify.outcome import Outcome, Pair
+from codemods.verify.results import Cell
 
 _SIGNS = {"ok": "ok", "crash": "**crash**", "wrong": "**wrong**", "not-runnable": "n/a"}
 
 
-def write(result: Report | Comparison, stream: TextIO) -> None:
+def write(outcome: Outcome, stream: TextIO) -> None:
     """Write the tables, the remarks, and the counts."""
-    environment = words.report_of(result).environment
+    environment = outcome.after.environment
     stream.write(f"### {environment.get('package')} {environment.get('version')} under flex attention\n")
-    for _, cases, rows in words.grouped(words.pairs_of(result)):
+    for _, cases, rows in words.grouped(outcome.pairs):
         stream.write("\n| model class | " + " | ".join(f"`{case}`" for case in cases) + " |\n")
         stream.write("|---" * (len(cases) + 1) + "|\n")
         for name, row in rows.items():
             shown = " | ".join(_cell(row.get(case)) for case in cases)
             stream.write(f"| `{name}` | {shown} |\n")
     stream.write("\n")
-    for cell, what in words.losses(result):
+    for cell, what in outcome.lost:
         stream.write(f"- **regression**: `{cell.class_name}` `{cell.case}`: {what}\n")
-    for remark in words.remarks(words.report_of(result)):
+    for remark in words.remarks(outcome.after):
         names = ", ".join(f"`{case}`" for case in remark.cases)
         stream.write(f"- `{remark.class_name}` {names}: {_escape(remark.words)}\n")
         if remark.reproduce:
             stream.write(f"  `{remark.reproduce}`\n")
-    if isinstance(result, Comparison):
-        stream.write(f"\nbefore: {words.counts(result.before)}  \nafter: {words.counts(result.after)}  \n")
-        stream.write(f"{words.changes(result)}\n")
+    if outcome.before is not None:
+        stream.write(f"\nbefore: {words.counts(outcome.before)}  \nafter: {words.counts(outcome.after)}  \n")
+        stream.write(f"{words.changes(outcome)}\n")
     else:
-        stream.write(f"\n{words.counts(result)}\n")
+        stream.write(f"\n{words.counts(outcome.after)}\n")
 
 
 def _cell(pair: Pair | None) -> str:

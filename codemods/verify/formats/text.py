@@ -8,34 +8,34 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from codemods.verify.compare import Comparison, Pair
 from codemods.verify.formats import words
-from codemods.verify.results import Cell, Report
+from codemods.verify.outcome import Outcome, Pair
+from codemods.verify.results import Cell
 
 _STYLES = {"ok": "green", "crash": "bold red", "wrong": "bold magenta", "not-runnable": "dim"}
 _WIDTH_OF_A_FILE = 160
 
 
-def write(result: Report | Comparison, stream: TextIO) -> None:
+def write(outcome: Outcome, stream: TextIO) -> None:
     """Write the tables, the remarks, and the counts."""
     console = Console(file=stream) if stream.isatty() else Console(file=stream, width=_WIDTH_OF_A_FILE)
-    for _, cases, rows in words.grouped(words.pairs_of(result)):
+    for _, cases, rows in words.grouped(outcome.pairs):
         console.print(table(cases, rows))
         console.print()
-    for remark in words.remarks(words.report_of(result)):
+    for remark in words.remarks(outcome.after):
         head = Text(f"{remark.class_name} [{', '.join(remark.cases)}] ", style="bold")
         console.print(head + Text(remark.words), soft_wrap=True)
         if remark.reproduce:
             console.print(Text(f"    {remark.reproduce}", style="dim"), soft_wrap=True)
-    for cell, what in words.losses(result):
+    for cell, what in outcome.lost:
         line = f"regression: {cell.class_name} [{cell.case}] {what}"
         console.print(Text(line, style="bold red"), soft_wrap=True)
-    if isinstance(result, Comparison):
-        console.print(f"before: {words.counts(result.before)}", soft_wrap=True)
-        console.print(f"after:  {words.counts(result.after)}", soft_wrap=True)
-        console.print(words.changes(result))
+    if outcome.before is not None:
+        console.print(f"before: {words.counts(outcome.before)}", soft_wrap=True)
+        console.print(f"after:  {words.counts(outcome.after)}", soft_wrap=True)
+        console.print(words.changes(outcome))
     else:
-        console.print(words.counts(result), soft_wrap=True)
+        console.print(words.counts(outcome.after), soft_wrap=True)
 
 
 def table(cases: list[str], rows: dict[str, dict[str, Pair]]) -> Table:

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 from codemods.verify.cases import GROUPS
-from codemods.verify.compare import Comparison, Pair
+from codemods.verify.outcome import Outcome, Pair
 from codemods.verify.results import Cell, Report
 
 SHORT = {"not-runnable": "n/a"}
@@ -20,16 +20,6 @@ class Remark:
     cases: list[str]
     words: str
     reproduce: str | None
-
-
-def pairs_of(result: Report | Comparison) -> list[Pair]:
-    """Return a result's cells as pairs; a report's have no before."""
-    return result.pairs if isinstance(result, Comparison) else [Pair(None, cell) for cell in result.cells]
-
-
-def report_of(result: Report | Comparison) -> Report:
-    """Return the report of the tree that is judged."""
-    return result.after if isinstance(result, Comparison) else result
 
 
 def grouped(pairs: Iterable[Pair]) -> Iterator[tuple[str, list[str], dict[str, dict[str, Pair]]]]:
@@ -75,11 +65,6 @@ def explanation(cell: Cell) -> str:
     return "; ".join(part for part in (crash, wrong, cell.reason) if part)
 
 
-def losses(result: Report | Comparison) -> list[tuple[Cell, str]]:
-    """Return what was right before and is not any more, cell by cell."""
-    return [(pair.cell, what) for pair in pairs_of(result) for what in pair.lost]
-
-
 def counts(report: Report) -> str:
     """Count a report's cells in one line."""
     summary = report.summary()
@@ -94,6 +79,6 @@ def _number(number: int, one: str, several: str) -> str:
     return f"{number} {one if number == 1 else several}"
 
 
-def changes(comparison: Comparison) -> str:
+def changes(outcome: Outcome) -> str:
     """Count a comparison's changes in one line."""
-    return ", ".join(f"{number} {change}" for change, number in comparison.changes().items())
+    return ", ".join(f"{number} {change}" for change, number in outcome.changes().items())

@@ -19,7 +19,7 @@ def serve(request: dict[str, Any], answers: int) -> None:
     """Answer a request.
 
     Args:
-        request: ``root`` and ``package`` of the tree, ``folder`` (a model's, or None), ``modules``
+        request: ``root`` and ``package`` of the tree, ``folders`` (of models; none for all), ``modules``
             and ``loose`` (code that stands alone), ``models`` and ``cases`` (names), ``heads``
             (whether task heads too), ``jobs`` at a time, ``seconds`` and ``memory`` (bytes) for each.
         answers: the file descriptor to write events to.
@@ -98,12 +98,8 @@ def _environment(tree: Tree, device: str) -> dict[str, Any]:
 
 def _chosen(tree: Tree, request: dict[str, Any]) -> tuple[list[Candidate], list[str]]:
     """Return the candidates that the request is about, and the names that match none."""
-    names, folder = request["models"], request["folder"]
-    inside = [
-        candidate
-        for candidate in tree.candidates()
-        if folder is None or tree.folder(candidate.model_type).split(".")[-1] == folder
-    ]
+    names, folders = request["models"], request["folders"]
+    inside = [c for c in tree.candidates() if not folders or tree.folder(c.model_type) in folders]
     if not names:
         return [candidate for candidate in inside if request["heads"] or not candidate.extra], []
     matching = {name: [c for c in inside if _is_meant(c, name, request["heads"])] for name in names}

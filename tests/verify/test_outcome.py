@@ -2,7 +2,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from codemods.verify.compare import Comparison, Pair
+from codemods.verify.outcome import Outcome, Pair
 from codemods.verify.results import Cell, Report
 
 OK = Cell(
@@ -76,6 +76,6 @@ def test_eager_with_other_bits_is_a_regression_whatever_the_verdict() -> None:
 
 def test_cells_that_are_gone_come_last() -> None:
     later = replace(OK, case="ones")
-    comparison = Comparison(Report({}, [OK, later]), Report({}, [later]))
-    assert [pair.cell.case for pair in comparison.pairs] == ["ones", "none"]
-    assert comparison.changes() == {"same": 1, "fixed": 0, "regression": 1, "changed": 0}
+    outcome = Outcome(Report({}, [later]), before=Report({}, [OK, later]))
+    assert [pair.cell.case for pair in outcome.pairs] == ["ones", "none"]
+    assert outcome.changes() == {"same": 1, "fixed": 0, "regression": 1, "changed": 0}

@@ -1,4 +1,4 @@
-"""The harness as a function: a path in, a report out."""
+"""One tree, one run: the request to the worker, and the report of what it answers."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from codemods.verify.cases import select
 from codemods.verify.launch import WorkerFailed, events
 from codemods.verify.locate import Target
 from codemods.verify.results import Cell, Report
+from codemods.verify.watch import Progress
 
 
 @dataclass(frozen=True)
@@ -20,8 +21,9 @@ class Options:
 
     Attributes:
         models: model types or class names, shell patterns allowed; none means all.
-        cases: names from ``cases.CASES``, in that order.
+        cases: names from ``cases.CASES``, in that order; ``cases.select`` makes them of groups.
         python: the interpreter whose environment the tree runs in.
+        own_environment: whether ``python`` only makes the environment, of what the tree requires.
         jobs: models run at the same time.
         seconds: the time one model may take.
         memory: the bytes one model may take, beyond what is imported for all of them.
@@ -31,47 +33,26 @@ class Options:
     models: Sequence[str] = ()
     cases: Sequence[str] = select()
     python: str = sys.executable
+    own_environment: bool = False
     jobs: int = os.cpu_count() or 1
     seconds: float = 120.0
     memory: int = 4 << 30
     heads: bool = False
 
 
-@dataclass(frozen=True)
-class Progress:
-    """How far a run is: ``done`` of ``total`` classes, and the cell that just came in, if any."""
-
-    done: int
-    total: int
-    cell: Cell | None = None
-
-
-def verify(
+def run(
     target: Target, options: Options, on_progress: Callable[[Progress], None] = lambda progress: None
 ) -> Report:
-    """Run a tree's models in a child process and return what came of every case.
+    """Run a tree's models in a child process of ``options.python``; return what came of every case.
 
     Raises:
         WorkerFailed: if the tree cannot be imported, or no model has one of the names asked for.
     """
-    request = {
-        "root": str(target.root),
-        "package": target.package,
-        "folder": target.folder,
-        "modules": list(target.modules),
-        "loose": target.loose,
-        "models": list(options.models),
-        "cases": list(options.cases),
-        "heads": options.heads,
-        "jobs": options.jobs,
-        "seconds": options.seconds,
-        "memory": options.memory,
-    }
     environment: dict[str, Any] = {}
     plan: list[tuple[str, str]] = []
     cells: list[Cell] = []
     done = 0
-    for event in events(options.python, request):
+    for event in events(options.python, _request(target, options)):
         kind = event.pop("event")
         if kind == "environment":
             environment = event
@@ -90,3 +71,20 @@ def verify(
     cases = {case: position for position, case in enumerate(options.cases)}
     cells.sort(key=lambda cell: (order[cell.class_name], cases[cell.case]))
     return Report(environment, cells, checked=len(plan))
+
+
+def _request(target: Target, options: Options) -> dict[str, Any]:
+    """Return what the worker is asked, as JSON data."""
+    return {
+        "root": str(target.root),
+        "package": target.package,
+        "folders": list(target.folders),
+        "modules": list(target.modules),
+        "loose": target.loose,
+        "models": list(options.models),
+        "cases": list(options.cases),
+        "heads": options.heads,
+        "jobs": options.jobs,
+        "seconds": options.seconds,
+        "memory": options.memory,
+    }

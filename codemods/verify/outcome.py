@@ -1,12 +1,16 @@
-"""Two trees side by side: what a change to the tree did to each cell."""
+"""What came of a run: a tree's report and, cell by cell, what is other than in the tree before."""
 
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Collection
 from dataclasses import dataclass
 from typing import Any, get_args
 
 from codemods.verify.results import Cell, Change, Report
+
+# What makes a run fail by default: two verdicts and a change.
+FAILURES = ("crash", "wrong", "regression")
 
 
 @dataclass(frozen=True)
@@ -52,40 +56,64 @@ class Pair:
 
 
 @dataclass(frozen=True)
-class Comparison:
-    """Two reports, cell by cell."""
+class Outcome:
+    """The report of a tree, beside that of the tree before where there is one.
 
-    before: Report
+    Attributes:
+        after: the tree that is judged.
+        before: what it is compared with; None where only one tree was run.
+    """
+
     after: Report
+    before: Report | None = None
 
     @property
     def pairs(self) -> list[Pair]:
         """All cells in the order of the tree after, those that are gone at the end."""
-        old = {cell.key: cell for cell in self.before.cells}
+        old = {cell.key: cell for cell in self.before.cells} if self.before else {}
         new = {cell.key: cell for cell in self.after.cells}
         return [Pair(old.get(key), new.get(key)) for key in [*new, *(key for key in old if key not in new)]]
 
+    @property
+    def lost(self) -> list[tuple[Cell, str]]:
+        """What was right before and is not any more, cell by cell, in words."""
+        return [(pair.cell, words) for pair in self.pairs for words in pair.lost]
+
     def changes(self) -> dict[str, int]:
-        """Count pairs by change."""
+        """Count pairs by change; nothing where there is no tree before."""
+        if self.before is None:
+            return {}
         found = Counter(pair.change for pair in self.pairs)
         return {change: found[change] for change in get_args(Change)}
 
+    def summary(self) -> dict[str, int]:
+        """Count the judged tree's cells by verdict, its classes, and the changes."""
+        return {**self.after.summary(), **self.changes()}
+
+    def failed(self, failures: Collection[str] = FAILURES) -> bool:
+        """Say whether any verdict or change is among ``failures``."""
+        if any(cell.verdict in failures for cell in self.after.cells):
+            return True
+        return any(self.changes().get(change) for change in failures)
+
     def to_json(self) -> dict[str, Any]:
-        """Return the report of the tree after, each cell with its ``before``, ``change`` and ``lost``."""
-        results = [
-            {
-                **pair.cell.to_json(),
-                "reproduce": self.after.reproduce(pair.cell) if pair.after else None,
-                "before": None if pair.before is None else pair.before.to_json(),
-                "missing": pair.after is None,
-                "change": pair.change,
-                "lost": pair.lost,
-            }
-            for pair in self.pairs
-        ]
+        """Return the report as JSON data (``schema.json``); each cell with its ``before`` if there is one."""
+        report = self.after.to_json()
+        if self.before is None:
+            return report
         return {
-            **self.after.to_json(),
+            **report,
             "before": {"environment": self.before.environment, "summary": self.before.summary()},
-            "results": results,
-            "summary": {**self.after.summary(), **self.changes()},
+            "results": [self._compared(pair) for pair in self.pairs],
+            "summary": self.summary(),
+        }
+
+    def _compared(self, pair: Pair) -> dict[str, Any]:
+        return {
+            **pair.cell.to_json(),
+            "reproduce": self.after.reproduce(pair.cell) if pair.after else None,
+            "before": None if pair.before is None else pair.before.to_json(),
+            "missing": pair.after is None,
+            "change": pair.change,
+            "lost": pair.lost,
         }
