@@ -6,55 +6,29 @@ that a repository never ends up with a root and its generated files apart.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from codemods.flex_passthrough.decision import Decision, decide, definition_of
 from codemods.flex_passthrough.editing import FileEdits, Workshop
 from codemods.flex_passthrough.era import refusal
 from codemods.flex_passthrough.mends.cannot import CannotMend
 from codemods.flex_passthrough.regeneration import Regenerated, regenerate_changes
-from codemods.flex_passthrough.rules.rule import Mend, Tie
-from codemods.flex_passthrough.scan import Diagnosed, Progress, scan
-from codemods.flex_passthrough.settings import Mode, Settings
-from codemods.maskflow.index import Function, Index
-from codemods.modelrepo.definition import Definition
-from codemods.modelrepo.family import Member, Repository
-from codemods.review.finding import Finding, Safety, Status, Step
+from codemods.flex_passthrough.rules.rule import Tie
+from codemods.flex_passthrough.scan import Progress, scan
+from codemods.flex_passthrough.settings import Settings
+from codemods.maskflow.index import Index
+from codemods.modelrepo.family import Repository
+from codemods.review.finding import Finding, Safety, Status
 from codemods.review.report import Change, Report
 from codemods.rewrite.edit import OverlappingEdits
 from codemods.source.discover import discover
-from codemods.source.position import span_of, split_lines
 from codemods.source.problem import SourceError
 from codemods.source.tree import Tree
 
 # How a file comes to change, by the role that its definition plays.
 _HOW = {"root": "edited", "generated": "mirrored", "copy": "copied"}
-
-
-# What reports call the origins of a definition.
-_ORIGIN = {"hand-written": "root", "generated": "generated", "copied-from": "copy"}
-
-
-@dataclass
-class Decision:
-    """One root with one rule: everything that has to change together.
-
-    Attributes:
-        offending: the definitions that a BlockMask reaches; the other members only follow the root.
-        ties: what other rules have to mend with it.
-        out_of_step: followers that do not read like their root any more and stay as they are.
-    """
-
-    rule: str
-    root: Definition
-    findings: list[Finding]
-    mends: list[Mend]
-    members: list[Member]
-    offending: frozenset[Definition] = frozenset()
-    problem: str = ""
-    ties: list[Tie] = field(default_factory=list)
-    out_of_step: list[Definition] = field(default_factory=list)
 
 
 @dataclass
@@ -91,7 +65,7 @@ def make_plan(
     index = Index(tree)
     diagnosed = scan(index, found.files, settings.rules(), progress)
     repository = Repository(index, found.files)
-    decisions = _decide(tree, repository, diagnosed, settings)
+    decisions = decide(tree, repository, diagnosed, settings)
     workshop = Workshop(index, found.files, settings.line_length)
     plan = Plan(tree.root, decisions=decisions, files_seen=len(found.files))
     for done, decision in enumerate(decisions):
@@ -102,9 +76,7 @@ def make_plan(
     final = regenerate_changes(tree, repository, _changes(tree, workshop), settings, progress)
     plan.changes, plan.notices = final.changes, list(final.notices)
     _take_over(plan.findings, final)
-    stale = sorted({workshop.name(d.path) for decision in decisions for d in decision.out_of_step})
-    if stale:
-        plan.notices.append(f"left alone, for they do not read like their root any more: {', '.join(stale)}")
+    plan.notices += _out_of_step(decisions, workshop)
     plan.findings.sort(key=Finding.sort_key)
     plan.problems = sorted({*found.problems, *index.problems})
     return plan
@@ -123,70 +95,6 @@ def _take_over(findings: Iterable[Finding], final: Regenerated) -> None:
         finding.files = tuple(name for name in finding.files if name in changed)
 
 
-def _decide(
-    tree: Tree, repository: Repository, diagnosed: Iterable[Diagnosed], settings: Settings
-) -> list[Decision]:
-    """Group diagnoses by the root that their edit belongs to."""
-    grouped: dict[tuple[str, Definition], list[Diagnosed]] = {}
-    for item in diagnosed:
-        offending = _definition(item.diagnosis.function)
-        root = _root(repository, item, offending) if settings.mode is not Mode.IN_PLACE else offending
-        grouped.setdefault((item.diagnosis.rule, root), []).append(item)
-    decisions = []
-    for (rule, root), items in sorted(grouped.items(), key=lambda pair: (pair[0][1], pair[0][0])):
-        # What claims nothing but follows a root that must change is no finding of its own.
-        claimed = [item for item in items if item.claimed] or items
-        mends = list(
-            dict.fromkeys(i.diagnosis.mend for i in claimed if not isinstance(i.diagnosis.mend, str))
-        )
-        members = list(repository.members_of(root)) if settings.mode is not Mode.IN_PLACE else []
-        known = {member.definition for member in members}
-        places = dict.fromkeys(_definition(item.diagnosis.function) for item in claimed)
-        members += [Member(place, "root") for place in places if place not in known]
-        findings = [_finding(tree, repository, item, root) for item in claimed]
-        ties = list(dict.fromkeys(tie for item in claimed for tie in item.ties))
-        decisions.append(Decision(rule, root, findings, mends, members, frozenset(places), ties=ties))
-    return decisions
-
-
-def _root(repository: Repository, item: Diagnosed, offending: Definition) -> Definition:
-    """Return the definition that an edit belongs to.
-
-    A mask method that calls its parent's through ``super()`` hands back what that hands back: the
-    guard belongs to the parent, and the converter inlines it with the rest of the parent's body.
-    """
-    parent = repository.inlined_by(offending) if item.diagnosis.rule == "FLEX001" else None
-    return repository.root_of(parent or offending)
-
-
-def _definition(function: Function) -> Definition:
-    return Definition(function.module.path, function.qualname, function.node.lineno)
-
-
-def _finding(tree: Tree, repository: Repository, item: Diagnosed, root: Definition) -> Finding:
-    diagnosis = item.diagnosis
-    source = diagnosis.function.module.source
-    if isinstance(diagnosis.mend, str):
-        safety = Safety.REPORT
-    else:
-        safety = Safety.SAFE if item.claimed else Safety.UNSAFE
-    return Finding(
-        rule=diagnosis.rule,
-        path=source.name,
-        span=span_of(diagnosis.node, split_lines(source.text)),
-        qualname=diagnosis.function.qualname,
-        message=diagnosis.message,
-        safety=safety,
-        origin=_ORIGIN[repository.origin_of(_definition(diagnosis.function))],
-        root=(tree.display(root.path), root.qualname),
-        models=tuple(item.claiming or item.others),
-        steps=tuple(
-            Step(step.path, step.line, step.function.qualname, step.parameter) for step in diagnosis.steps
-        ),
-        reason=diagnosis.mend if isinstance(diagnosis.mend, str) else "",
-    )
-
-
 def _plan_decision(
     decision: Decision, repository: Repository, workshop: Workshop, settings: Settings
 ) -> None:
@@ -203,19 +111,8 @@ def _plan_decision(
     if untied is not None:
         _settle(mendable, Status.SKIPPED, untied)
         return
-    trial = FileEdits()
     try:
-        for member in decision.members:
-            if not workshop.may_edit(member.definition.path):
-                continue
-            try:
-                trial = trial.merged(_mended(decision, member, repository, workshop))
-            except CannotMend:
-                if member.role == "root" or member.definition in decision.offending:
-                    raise
-                decision.out_of_step.append(member.definition)
-        for tie in decision.ties if trial.paths() else ():
-            workshop.apply(tie.mend, _definition(tie.function), "edited", trial)
+        trial = _trial(decision, repository, workshop)
         workshop.accept(trial)
     except (CannotMend, OverlappingEdits, SourceError) as error:
         decision.problem = getattr(error, "reason", "") or str(error)
@@ -229,6 +126,40 @@ def _plan_decision(
         finding.status, finding.files = Status.WOULD_FIX, files
 
 
+def _trial(decision: Decision, repository: Repository, workshop: Workshop) -> FileEdits:
+    """Return all that the decision changes, and note the members that have gone their own way.
+
+    A member that does not read like its root any more stays as it is, unless a BlockMask breaks there.
+    And where the root needs no edit, what offends was not made from the root as it is now. No converter
+    would bring an edit there, so it is edited itself, and nothing else is.
+    """
+    trial = FileEdits()
+    is_root_right = False
+    for member in decision.members:
+        path, offends = member.definition.path, member.definition in decision.offending
+        if not workshop.may_edit(path) or (is_root_right and not offends):
+            continue
+        how = "edited" if is_root_right else _HOW[member.role]
+        start = repository.inlined_at(member.definition) if member.inlined else None
+        edits = FileEdits()
+        try:
+            for mend in decision.mends:
+                workshop.apply(mend, member.definition, how, edits, start or 0)
+        except CannotMend:
+            if member.role == "root" or offends:
+                raise
+            decision.out_of_step.append(member.definition)
+            continue
+        if member.definition == decision.root:
+            is_root_right = not edits.paths()
+        elif is_root_right and edits.paths():
+            decision.behind.append(member.definition)
+        trial = trial.merged(edits)
+    for tie in decision.ties if trial.paths() else ():
+        workshop.apply(tie.mend, definition_of(tie.function), "edited", trial)
+    return trial
+
+
 def _not_to_be_had(tie: Tie, workshop: Workshop, settings: Settings) -> str | None:
     """Return why a mend that another one is tied to cannot be made in this run, if so."""
     path = tie.function.module.path
@@ -238,13 +169,14 @@ def _not_to_be_had(tie: Tie, workshop: Workshop, settings: Settings) -> str | No
     return None if workshop.may_edit(path) else f"{needed} that lies outside the paths given"
 
 
-def _mended(decision: Decision, member: Member, repository: Repository, workshop: Workshop) -> FileEdits:
-    """Return what the decision's mends change in one member."""
-    edits = FileEdits()
-    start = repository.inlined_at(member.definition) if member.inlined else None
-    for mend in decision.mends:
-        workshop.apply(mend, member.definition, _HOW[member.role], edits, start or 0)
-    return edits
+def _out_of_step(decisions: Sequence[Decision], workshop: Workshop) -> Iterator[str]:
+    """Yield what to tell of generated files and copies that were not what their root makes of them."""
+    left = {workshop.name(place.path) for decision in decisions for place in decision.out_of_step}
+    behind = {workshop.name(place.path) for decision in decisions for place in decision.behind}
+    if left:
+        yield f"left alone, for they do not read like their root any more: {', '.join(sorted(left))}"
+    if behind:
+        yield f"edited themselves, for they are not up to date with their root: {', '.join(sorted(behind))}"
 
 
 def _settle(findings: Iterable[Finding], status: Status, reason: str) -> None:

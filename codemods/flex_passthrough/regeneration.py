@@ -14,6 +14,7 @@ import platformdirs
 
 from codemods.flex_passthrough.scan import Progress
 from codemods.flex_passthrough.settings import Mode, Settings
+from codemods.modelrepo.banner import is_modular
 from codemods.modelrepo.checkout import find_checkout
 from codemods.modelrepo.family import Repository
 from codemods.modelrepo.regenerate import Options, RegenerationResult, Report, regenerate
@@ -58,7 +59,7 @@ def regenerate_changes(
     """
     mode = settings.mode
     unchanged = Regenerated(changes)
-    if mode is Mode.IN_PLACE or not any(change.how == "mirrored" for change in changes):
+    if mode is Mode.IN_PLACE or not any(_has_followers(change) for change in changes):
         return unchanged
     checkout = find_checkout(tree)
     if checkout is None:
@@ -86,6 +87,11 @@ def regenerate_changes(
     left = frozenset(change.name for change in changes if change.path not in result.files)
     notices = [toolchain.notice] if toolchain.notice else []
     return Regenerated(_merge(tree, changes, result), failed, left - failed.keys(), notices)
+
+
+def _has_followers(change: Change) -> bool:
+    """Whether a change shows that the converter has to run."""
+    return change.how == "mirrored" or is_modular(change.path)
 
 
 def _merge(tree: Tree, changes: Sequence[Change], result: RegenerationResult) -> list[Change]:

@@ -337,8 +337,11 @@ class _Regeneration:
             before = self._original(path)
             if baseline is not None:
                 before = baseline.outputs.get(path, before)
+            current = (
+                self.edited.get(path, self._original(path)) if job.is_conversion else self._original(path)
+            )
             try:
-                texts[path] = _only_the_edit(before, text, self._original(path))
+                texts[path] = _only_the_edit(before, text, current)
             except MergeConflictError as conflict:
                 error = (
                     f"{path.name} differs from what the tools make of it, where the edit falls: {conflict}"

@@ -143,3 +143,38 @@ def test_follower_that_does_not_read_like_its_root_holds_nothing_up(grove):
     assert "modeling_moss.py" not in how(planned)
     assert [f for f in planned.findings if f.status.value == "failed"] == []
     assert any("moss/modeling_moss.py" in notice for notice in planned.notices)
+
+
+@pytest.mark.parametrize("has_converter", [True, False])
+def test_generated_file_that_is_behind_its_root_is_edited_itself(grove, has_converter):
+    """Its root hands a BlockMask back already, so that no edit of the root would ever get there."""
+    cedar = grove / "src" / "grove" / "models" / "cedar" / "modeling_cedar.py"
+    before = cedar.read_bytes()
+    apply(plan([grove]))
+    current = cedar.read_bytes()
+    cedar.write_bytes(before)
+    if not has_converter:
+        shutil.rmtree(grove / "utils")
+    planned = plan([grove])
+    assert how(planned) == {"modeling_cedar.py": "edited"}
+    assert planned.changes[0].after == current
+    assert [finding.status.value for finding in planned.findings if finding.mendable] == ["would-fix"]
+    assert any("not up to date with their root" in notice for notice in planned.notices)
+
+
+def test_override_whose_own_lines_are_at_fault_is_its_own_root(grove):
+    """Its parent hands a BlockMask back; what it does before it asks its parent does not."""
+    apply(plan([grove]))
+    for name in ("modular_rowan.py", "modeling_rowan.py"):
+        path = grove / "src" / "grove" / "models" / "rowan" / name
+        text = path.read_text("utf-8")
+        line = "        input_tensor = input_tensor.float()\n"
+        assert line in text
+        path.write_text(
+            text.replace(line, f"{line}        attention_mask = attention_mask.bool()\n"), "utf-8"
+        )
+    planned = plan([grove])
+    assert how(planned) == {"modular_rowan.py": "edited", "modeling_rowan.py": "regenerated"}
+    for change in planned.changes:
+        method = change.after.decode().split("def _update_causal_mask")[1]
+        assert method.index("isinstance(attention_mask, BlockMask)") < method.index("attention_mask.bool()")

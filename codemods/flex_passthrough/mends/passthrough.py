@@ -49,7 +49,7 @@ def insert_passthrough(
     source = read(text)
     part, function = slice_function(source, function_line)
     _check(function, mask)
-    if any(_is_guard(statement, mask, block_mask) for statement in function.body.body):
+    if _has_guard(function, mask, block_mask):
         return []
 
     line = part.span(function.name).line
@@ -145,6 +145,23 @@ def _own_nodes(node: cst.CSTNode) -> Iterator[cst.CSTNode]:
         yield child
         if not isinstance(child, (cst.FunctionDef, cst.Lambda, cst.ClassDef)):
             yield from _own_nodes(child)
+
+
+def _has_guard(function: cst.FunctionDef, mask: str, block_mask: str) -> bool:
+    """Whether the guard stands in the body before anything else is done with the mask."""
+    for statement in function.body.body:
+        if _is_guard(statement, mask, block_mask):
+            return True
+        if _uses(statement, mask) and not _returns_for_flash_attention(statement):
+            return False
+    return False
+
+
+def _uses(statement: cst.CSTNode, mask: str) -> bool:
+    """Whether a statement does more with the mask than to ask whether it is None."""
+    none = m.ComparisonTarget(operator=m.Is() | m.IsNot(), comparator=m.Name("None"))
+    asked = m.findall(statement, m.Comparison(left=m.Name(mask), comparisons=[none]))
+    return len(m.findall(statement, m.Name(mask))) > len(asked)
 
 
 def _is_guard(statement: cst.CSTNode, mask: str, block_mask: str) -> bool:

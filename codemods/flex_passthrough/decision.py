@@ -1,0 +1,122 @@
+"""Decisions: which root an edit belongs to, and which definitions have to change together with it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Set
+from dataclasses import dataclass, field
+
+from codemods.flex_passthrough.rules.rule import Mend, Tie
+from codemods.flex_passthrough.scan import Diagnosed
+from codemods.flex_passthrough.settings import Mode, Settings
+from codemods.maskflow.index import Function
+from codemods.modelrepo.definition import Definition
+from codemods.modelrepo.family import Member, Repository
+from codemods.review.finding import Finding, Safety, Step
+from codemods.source.position import span_of, split_lines
+from codemods.source.tree import Tree
+
+# What reports call the origins of a definition.
+_ORIGIN = {"hand-written": "root", "generated": "generated", "copied-from": "copy"}
+
+
+@dataclass
+class Decision:
+    """One root with one rule: everything that has to change together.
+
+    Attributes:
+        offending: the definitions that a BlockMask reaches; the other members only follow the root.
+        ties: what other rules have to mend with it.
+        out_of_step: followers that do not read like their root any more and stay as they are.
+        behind: followers that a BlockMask breaks in although their root is right: they were not made
+            from the root as it is now, and are edited themselves.
+    """
+
+    rule: str
+    root: Definition
+    findings: list[Finding]
+    mends: list[Mend]
+    members: list[Member]
+    offending: frozenset[Definition] = frozenset()
+    problem: str = ""
+    ties: list[Tie] = field(default_factory=list)
+    out_of_step: list[Definition] = field(default_factory=list)
+    behind: list[Definition] = field(default_factory=list)
+
+
+def decide(
+    tree: Tree, repository: Repository, diagnosed: Iterable[Diagnosed], settings: Settings
+) -> list[Decision]:
+    """Group diagnoses by the root that their edit belongs to."""
+    diagnosed = list(diagnosed)
+    offending = {(item.diagnosis.rule, definition_of(item.diagnosis.function)) for item in diagnosed}
+    grouped: dict[tuple[str, Definition], list[Diagnosed]] = {}
+    for item in diagnosed:
+        rule, place = item.diagnosis.rule, definition_of(item.diagnosis.function)
+        parent = repository.inlined_by(place)
+        if settings.mode is Mode.IN_PLACE:
+            root = place
+        elif parent is not None and _is_mended_with(parent, rule, repository, offending):
+            root = repository.root_of(parent)
+        else:
+            root = repository.root_of(place)
+        grouped.setdefault((rule, root), []).append(item)
+    decisions = []
+    for (rule, root), items in sorted(grouped.items(), key=lambda pair: (pair[0][1], pair[0][0])):
+        # What claims nothing but follows a root that must change is no finding of its own.
+        claimed = [item for item in items if item.claimed] or items
+        mends = list(
+            dict.fromkeys(i.diagnosis.mend for i in claimed if not isinstance(i.diagnosis.mend, str))
+        )
+        members = list(repository.members_of(root)) if settings.mode is not Mode.IN_PLACE else []
+        known = {member.definition for member in members}
+        places = dict.fromkeys(definition_of(item.diagnosis.function) for item in claimed)
+        members += [Member(place, "root") for place in places if place not in known]
+        findings = [_finding(tree, repository, item, root) for item in claimed]
+        ties = list(dict.fromkeys(tie for item in claimed for tie in item.ties))
+        decisions.append(Decision(rule, root, findings, mends, members, frozenset(places), ties=ties))
+    return decisions
+
+
+def _is_mended_with(
+    parent: Definition, rule: str, repository: Repository, offending: Set[tuple[str, Definition]]
+) -> bool:
+    """Whether a method that calls ``parent`` through ``super()`` is mended by an edit of that.
+
+    A mask method hands back what its parent's hands back, and the converter inlines the guard with the
+    rest of the parent's body. Where nothing is wrong with the parent, the method's own lines are at fault.
+    """
+    if rule != "FLEX001":
+        return False
+    root = repository.root_of(parent)
+    return any(
+        (rule, member.definition) in offending for member in repository.members_of(root) if not member.inlined
+    )
+
+
+def definition_of(function: Function) -> Definition:
+    """Return a function of the index as families know it."""
+    return Definition(function.module.path, function.qualname, function.node.lineno)
+
+
+def _finding(tree: Tree, repository: Repository, item: Diagnosed, root: Definition) -> Finding:
+    diagnosis = item.diagnosis
+    source = diagnosis.function.module.source
+    if isinstance(diagnosis.mend, str):
+        safety = Safety.REPORT
+    else:
+        safety = Safety.SAFE if item.claimed else Safety.UNSAFE
+    return Finding(
+        rule=diagnosis.rule,
+        path=source.name,
+        span=span_of(diagnosis.node, split_lines(source.text)),
+        qualname=diagnosis.function.qualname,
+        message=diagnosis.message,
+        safety=safety,
+        origin=_ORIGIN[repository.origin_of(definition_of(diagnosis.function))],
+        root=(tree.display(root.path), root.qualname),
+        models=tuple(item.claiming or item.others),
+        steps=tuple(
+            Step(step.path, step.line, step.function.qualname, step.parameter) for step in diagnosis.steps
+        ),
+        reason=diagnosis.mend if isinstance(diagnosis.mend, str) else "",
+    )
