@@ -28,6 +28,7 @@ from codemods.maskflow.values import (
     ModuleRef,
     Outside,
     Partial,
+    Shape,
     Super,
     Tensor,
     Tuple,
@@ -90,12 +91,12 @@ def attribute_of(atom: Atom, name: str, node: ast.expr, frame: Frame, evaluator:
 
 
 def _block_attribute(block: Block, name: str, node: ast.expr, frame: Frame, evaluator: Evaluator) -> Value:
+    subject = node.value if isinstance(node, ast.Attribute) else node
     if not surface.has_attribute(name):
-        subject = node.value if isinstance(node, ast.Attribute) else node
         frame.site(node, subject, f"a BlockMask has no attribute '{name}'", certain=block.certain)
         return UNKNOWN
     if name == "shape":
-        return frozenset({Tuple((UNKNOWN,) * surface.DIMENSIONS)})
+        return frozenset({Shape((UNKNOWN,) * surface.DIMENSIONS, subject)})
     return frozenset({Method(block, name)}) if name in ("to", "to_dense", "numel", "sparsity") else UNKNOWN
 
 
@@ -121,7 +122,10 @@ def _class_attribute(
     if isinstance(found, Class):
         return frozenset({ClassRef(found)})
     if isinstance(found, ast.expr):
-        return evaluator.calls.class_value(owner, found)
+        held = evaluator.calls.class_value(owner, found)
+        # The default of a record's field: what the object itself holds was given to it, or set later.
+        is_field = receiver is not None and not evaluator.hierarchy.is_torch_module(cls)
+        return union(held, UNKNOWN) if is_field else held
     decorators = {last_name(decorator) for decorator in _decorators(found)}
     if "staticmethod" in decorators:
         return frozenset({Bound(found)})

@@ -15,6 +15,7 @@ from codemods.maskflow.values import (
     Dict,
     Instance,
     List,
+    Shape,
     Tuple,
     Value,
     elements,
@@ -46,10 +47,14 @@ def bind(target: ast.expr, value: Value, frame: Frame, evaluator: Evaluator) -> 
 def _unpack(targets: list[ast.expr], value: Value, frame: Frame, evaluator: Evaluator) -> None:
     if is_block(value):
         frame.site(targets[0], targets[0], "unpacking a BlockMask never ends", certain=Block() in value)
+    plain = not any(isinstance(target, ast.Starred) for target in targets)
+    for atom in value:
+        if isinstance(atom, Shape) and atom.mask is not None and plain and len(targets) != len(atom.items):
+            operation = f"a BlockMask has {len(atom.items)} dimensions, not {len(targets)}"
+            frame.site(targets[0], atom.mask, operation)
     tuples = [atom for atom in value if isinstance(atom, Tuple) and len(atom.items) == len(targets)]
     others = frozenset(atom for atom in value if not isinstance(atom, Tuple))
     rest = elements(others) if others else NOTHING
-    plain = not any(isinstance(target, ast.Starred) for target in targets)
     for at, target in enumerate(targets):
         if plain and tuples:
             bind(target, union(*(held.items[at] for held in tuples), rest), frame, evaluator)

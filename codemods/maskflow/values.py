@@ -71,6 +71,13 @@ class Tuple:
 
 
 @dataclass(frozen=True)
+class Shape(Tuple):
+    """The shape of a BlockMask, which is written ``mask``: always four numbers."""
+
+    mask: ast.expr | None = field(default=None, compare=False)
+
+
+@dataclass(frozen=True)
 class List:
     """A list, ``ModuleList``, iterator or other sequence: the union of its elements."""
 

@@ -24,6 +24,7 @@ BREAKS = {
     "unpacked": ("a, b = attention_mask", "unpacking a BlockMask never ends"),
     "set_item": ("attention_mask[0] = 1", "a BlockMask cannot be assigned to by index"),
     "called": ("attention_mask()", "a BlockMask cannot be called"),
+    "two_dimensions": ("rows, columns = attention_mask.shape", "a BlockMask has 4 dimensions, not 2"),
     "getattr": ("getattr(attention_mask, 'ndim')", "a BlockMask has no attribute 'ndim'"),
 }
 
@@ -38,6 +39,8 @@ MEANS_ELSE = {
 
 HARMLESS = {
     "shape": "attention_mask.shape[-1]",
+    "four_dimensions": "rows, heads, queries, keys = attention_mask.shape",
+    "rest_of_dimensions": "rows, *others = attention_mask.shape",
     "dimensions": "len(attention_mask.shape) == 4 or attention_mask.dim()",
     "device": "attention_mask.to(self.device)",
     "named_device": "attention_mask.to('cuda')",

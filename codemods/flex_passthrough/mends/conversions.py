@@ -82,5 +82,14 @@ def _open_bracket(source: Text, choice: ast.IfExp, edits: list[Edit], width: int
         return None
     inner = apply_edits(source.text, edits)[start : end + growth]
     depth, newline = indentation(source, line), source.newline(line)
-    broken = f"{newline}{depth}{indent_unit(source)}{inner}{newline}{depth}"
+    within = f"{newline}{depth}{indent_unit(source)}"
+    if bare and len(depth) + len(indent_unit(source)) + len(inner) > width:
+        inner = _one_part_a_line(source, choice, edits, within)
+    broken = f"{within}{inner}{newline}{depth}"
     return Edit(start, end, f"({broken})" if bare else broken)
+
+
+def _one_part_a_line(source: Text, choice: ast.IfExp, edits: list[Edit], within: str) -> str:
+    """Write the value, the test and the other value below each other."""
+    body, (test, orelse) = source.text[slice(*_offsets(source, choice.body))], edits
+    return f"{body}{within}if {test.replacement}{within}else {orelse.replacement}"

@@ -25,6 +25,7 @@ from codemods.flex_passthrough.mends.names import local_name
 from codemods.flex_passthrough.mends.window import compose_window
 from codemods.flex_passthrough.rules import flex006_live_capture as live_capture
 from codemods.flex_passthrough.rules.rule import Diagnosis, Mend, Mended, Place, Rule, speaking_of_tokens
+from codemods.flex_passthrough.rules.token_weights import AsWithoutMask, only_weighs_tokens
 from codemods.flex_passthrough.syntax import ancestors, implementation_asked, in_order, parents, same_text
 from codemods.maskflow.flow import GENERATION, Reach
 from codemods.maskflow.index import Function
@@ -144,6 +145,8 @@ def _diagnose_function(function: Function, sites: tuple[Site, ...]) -> list[Diag
             text = ast.unparse(choice)
             alike = [node for node in in_order(function.node) if same_text(node, text)]
             mend = TensorConversion(text, alike.index(choice), site.subject)
+        elif only_weighs_tokens(function.node, site.subject):
+            mend = AsWithoutMask(site.subject)
         else:
             test, keeps_out = _test_to_guard(site, around)
             leaves = test is not None and _leaves_for_four_dimensions(test, around)
@@ -342,12 +345,21 @@ def _converts(statement: ast.stmt, mask: str) -> bool:
 
 
 def _converts_mask(node: ast.expr, mask: str) -> bool:
-    return (
-        isinstance(node, ast.Call)
-        and isinstance(node.func, ast.Attribute)
-        and node.func.attr in ("to", "contiguous", "type", "type_as", "bool", "float", "long", "int")
-        and ast.unparse(node.func.value) == mask
-    )
+    if not isinstance(node, ast.Call) or not isinstance(node.func, ast.Attribute):
+        return False
+    converts = node.func.attr in ("to", "contiguous", "type", "type_as", "bool", "float", "long", "int")
+    return (converts or _makes_rows(node, mask)) and ast.unparse(node.func.value) == mask
+
+
+def _makes_rows(node: ast.Call, mask: str) -> bool:
+    """``mask.view(-1, mask.size(-1))``: one row for each choice.
+
+    A BlockMask is over (batch, heads, queries, keys) and cannot be anything but one for these rows.
+    """
+    last = [f"{mask}.size(-1)", f"{mask}.shape[-1]"]
+    return ast.unparse(node.func) in (f"{mask}.view", f"{mask}.reshape") and [
+        ast.unparse(argument) for argument in node.args
+    ] in [["-1", each] for each in last]
 
 
 def _asks(statement: ast.stmt) -> bool:

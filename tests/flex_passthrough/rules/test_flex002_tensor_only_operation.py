@@ -95,9 +95,57 @@ def test_leaves_with_what_four_dimensions_get(check_transformed):
     check_transformed(model(body, RECURRENT), model(body, guarded))
 
 
+LOSS = """\
+def router_loss(logits, attention_mask=None):
+    if logits is None or not isinstance(logits, tuple):
+        return 0
+    if attention_mask is not None:
+        weights = attention_mask.reshape(-1).to(logits[0].device)
+    total = 0.0
+    for each in logits:
+        if attention_mask is None:
+            total = total + each.sum()
+        else:
+            total = total + (each * weights).sum()
+    return total
+
+
+"""
+ROUTED = """\
+@dataclass
+class Output:
+    states: torch.Tensor
+    router_logits: tuple | None = None
+
+
+"""
+
+
+def test_loss_that_weighs_tokens_counts_all_of_them(check_transformed):
+    body = "outputs = Output(states)\nloss = router_loss(outputs.router_logits, attention_mask)\n"
+    mended = LOSS.replace("attention_mask is not None", "isinstance(attention_mask, torch.Tensor)")
+    mended = mended.replace("attention_mask is None", "not isinstance(attention_mask, torch.Tensor)")
+    check_transformed(model(body, LOSS + ROUTED), model(body, mended + ROUTED), Settings(line_length=110))
+
+
+LOSSES_LEFT_ALONE = {
+    "has_no_way_without_a_mask": LOSS.replace("    total = 0.0", "    total = attention_mask.sum()"),
+    "changes_the_mask": LOSS.replace("    total = 0.0", "    total = 0.0\n    attention_mask = logits"),
+    "no_loss": LOSS.replace("router_loss", "router_bias"),
+}
+
+
+@pytest.mark.parametrize("helper", LOSSES_LEFT_ALONE.values(), ids=LOSSES_LEFT_ALONE)
+def test_loss_is_reported_only(check_noop, helper):
+    name = "router_bias" if "router_bias" in helper else "router_loss"
+    planned = check_noop(model(f"loss = {name}(states, attention_mask)\n", helper))
+    assert {finding.safety.value for finding in planned.findings} == {"report"}
+
+
 LEFT_ALONE = {
     "pooled": "pooled = (states * attention_mask.unsqueeze(-1)).sum(1)\n",
     "bias_made_of_it": "if attention_mask is not None:\n    states = states + (1.0 - attention_mask)\n",
+    "heads_made_of_it": "m = attention_mask.view(-1, 1, 1, 4) if attention_mask is not None else None\n",
     "another_name_gets_the_product": (
         "if attention_mask is not None:\n    pooled = states * attention_mask[:, :, None]\n"
     ),
@@ -165,11 +213,25 @@ CONVERTED = {
         "m = attention_mask\n            m = m.contiguous() if isinstance(m, torch.Tensor) else m",
     ),
     "mask_on_a_long_line": (
-        "one_mask = attention_mask\n"
-        "            one_mask = one_mask.contiguous() if one_mask is not None else None",
-        "one_mask = attention_mask\n"
-        "            one_mask = (\n"
-        "                one_mask.contiguous() if isinstance(one_mask, torch.Tensor) else one_mask\n"
+        "mask_12 = attention_mask\n"
+        "            mask_12 = mask_12.contiguous() if mask_12 is not None else None",
+        "mask_12 = attention_mask\n"
+        "            mask_12 = (\n"
+        "                mask_12.contiguous() if isinstance(mask_12, torch.Tensor) else mask_12\n"
+        "            )",
+    ),
+    "rows_of_choices": (
+        "m = attention_mask\n            m = m.view(-1, m.size(-1)) if m is not None else None",
+        "m = attention_mask\n            m = m.view(-1, m.size(-1)) if isinstance(m, torch.Tensor) else m",
+    ),
+    "rows_of_choices_on_two_long_lines": (
+        "m = a_long_mask = attention_mask\n"
+        "            m = a_long_mask.view(-1, a_long_mask.size(-1)) if a_long_mask is not None else None",
+        "m = a_long_mask = attention_mask\n"
+        "            m = (\n"
+        "                a_long_mask.view(-1, a_long_mask.size(-1))\n"
+        "                if isinstance(a_long_mask, torch.Tensor)\n"
+        "                else a_long_mask\n"
         "            )",
     ),
     "dict_of_masks": (
