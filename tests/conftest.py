@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from textwrap import dedent
 
@@ -14,6 +14,15 @@ from hypothesis import HealthCheck, settings
 settings.register_profile("local", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.register_profile("ci", settings.get_profile("local"), derandomize=True)
 settings.load_profile("ci" if os.environ.get("CI") else "local")
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _own_journals(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """Keep the journals of all runs, also in child processes, away from the user's."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("CODEMODS_STATE_DIR", str(tmp_path_factory.mktemp("journals")))
+        yield
+
 
 WriteTree = Callable[[Mapping[str, str]], Path]
 

@@ -20,11 +20,13 @@ from codemods.flex_passthrough.scan import Progress
 from codemods.flex_passthrough.settings import Mode, Settings
 from codemods.review.finding import Finding, Status
 from codemods.review.report import Change
+from codemods.rewrite.recovery import recover
+from codemods.rewrite.store import Wait
 from codemods.rewrite.transaction import Outcome, write_all
 from codemods.source.problem import Problem, SourceError
 from codemods.source.tree import Tree, locate_tree
 
-__all__ = ["Change", "Finding", "Mode", "Plan", "Settings", "apply", "plan", "scan"]
+__all__ = ["Change", "Finding", "Mode", "Plan", "Settings", "apply", "plan", "recover", "scan"]
 
 
 def scan(paths: Sequence[Path], settings: Settings | None = None) -> list[Finding]:
@@ -53,21 +55,29 @@ def plan(paths: Sequence[Path], settings: Settings | None = None, progress: Prog
         plans = [
             make_plan(replace(tree, root=root), below, chosen, progress) for tree, below in trees.values()
         ]
-    merged = Plan(root)
+    bounds = {folder for tree, _ in trees.values() for folder in (tree.base, tree.import_root)}
+    merged = Plan(root, bounds=tuple(sorted(bounds)))
     for each in plans:
         merged.add(each)
     merged.problems = sorted({*merged.problems, *problems})
     return merged
 
 
-def apply(proposed: Plan) -> list[Outcome]:
+def apply(proposed: Plan, wait: Wait | None = None) -> list[Outcome]:
     """Write a plan's changes; set each finding's status to what became of it.
 
     All files are written or none: where one changed since it was read, or cannot be written, the
-    others stay as they were and every finding fails with that reason.
+    others stay as they were and every finding fails with that reason. A run that does not live to do
+    that is finished or rolled back by :func:`recover`, which is to be called before :func:`plan`.
+
+    Args:
+        proposed: the plan.
+        wait: told, before waiting for another run, that this one waits.
     """
-    outcomes = write_all(proposed.changes)
-    trouble = [str(outcome.problem) for outcome in outcomes if outcome.problem is not None]
+    outcomes = write_all(proposed.changes, proposed.root, within=proposed.bounds, wait=wait)
+    trouble = list(dict.fromkeys(str(outcome.problem) for outcome in outcomes if outcome.problem is not None))
+    if outcomes and not trouble:
+        proposed.notices.append(f"undo it with: python -m codemods.undo {outcomes[0].run}")
     for finding in proposed.findings:
         if finding.status is Status.WOULD_FIX:
             finding.status = Status.FAILED if trouble else Status.FIXED

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import sys
+from functools import partial
 from typing import Any
 
 import click
 from rich.console import Console
 
 from codemods.flex_passthrough import api, output
+from codemods.flex_passthrough.interruption import attend
 from codemods.flex_passthrough.options import GroupedCommand, Options, with_options
 from codemods.flex_passthrough.progress import ProgressBar
 from codemods.flex_passthrough.regeneration import RegenerationError
@@ -62,11 +64,14 @@ def main() -> None:
 def _run(options: Options, console: Console) -> api.Plan:
     """Plan, and write unless the options say otherwise."""
     settings = options.settings()
+    say = partial(console.print, soft_wrap=True, highlight=False, markup=False)
+    if not attend(options.paths, say, writes=options.writes):
+        sys.exit(TROUBLE)
     shown = console.is_terminal and not (options.quiet or options.no_progress)
     with ProgressBar(console, shown=shown) as progress:
         plan = api.plan(options.paths, settings, progress)
     if options.writes:
-        api.apply(plan)
+        api.apply(plan, wait=say)
     return plan
 
 

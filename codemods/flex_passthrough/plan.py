@@ -33,9 +33,14 @@ _HOW = {"root": "edited", "generated": "mirrored", "copy": "copied"}
 
 @dataclass
 class Plan(Report):
-    """A report whose changes are not written yet, with the decisions that they come from."""
+    """A report whose changes are not written yet, with the decisions that they come from.
+
+    Attributes:
+        bounds: the folders that nothing is written outside of.
+    """
 
     decisions: list[Decision] = field(default_factory=list)
+    bounds: tuple[Path, ...] = ()
 
     def add(self, other: Report) -> None:
         """Take over all of another plan with the same root."""

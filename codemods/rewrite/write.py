@@ -1,4 +1,8 @@
-"""Writing one file so that, whatever happens, it holds its old content or its new one."""
+"""Writing one file so that, whatever happens, it holds its old content or its new one.
+
+It takes two steps, so that the files of a run can be changed together: :func:`stage` brings the new
+content to disk beside the file, :func:`replace` puts it in the file's place by one rename.
+"""
 
 from __future__ import annotations
 
@@ -7,7 +11,6 @@ import errno
 import os
 import stat
 import sys
-import tempfile
 from pathlib import Path
 
 from codemods.source.problem import Problem
@@ -18,6 +21,9 @@ TEMPORARY_PREFIX = ".codemods-"
 
 _LEFT = "it is left as it is"
 _GONE = (errno.ENOENT, errno.ENOTDIR, errno.EISDIR, errno.ELOOP, errno.ENXIO)
+_NOT_FOLLOWED = getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_BINARY", 0)
+# What says that a disk fails. Other errors say that a system does not bring folders to disk at all.
+_FAILING_DISK = (errno.EIO, errno.ENOSPC, getattr(errno, "EDQUOT", errno.ENOSPC))
 
 
 class WriteError(Exception):
@@ -32,46 +38,8 @@ class ChangedOnDisk(WriteError):
     """A file that somebody else changed, replaced or removed since it was read."""
 
 
-def write_file(path: Path, before: bytes, after: bytes, name: str | None = None) -> None:
-    """Replace the content ``before`` of the file at ``path`` by ``after``, all or nothing.
-
-    The new content is written beside the file, brought to disk, and put in its place by one rename:
-    readers, and whoever looks after a crash, find the old content or the new. Mode, owner and
-    extended attributes stay, as far as the system permits.
-
-    A link stays a link, and the file it leads to is written. Another *hard* link to the file keeps
-    the old content: package managers link installed files to their caches, and a repair of one
-    environment must not reach into all the others.
-
-    Args:
-        path: the file.
-        before: what it held when it was read.
-        after: what it shall hold.
-        name: how messages shall call it; the path itself when left out.
-
-    Raises:
-        ChangedOnDisk: if the file does not hold ``before`` any more.
-        WriteError: if it cannot be written. It then holds what it did, and nothing lies beside it.
-    """
-    name = path.as_posix() if name is None else name
-    target = Path(os.path.realpath(path))
-    try:
-        status = _status_unless_changed(target, before, name)
-        temporary = _write_beside(target, after, status)
-        try:
-            # Others may have been at the file while we wrote: look again, as late as can be.
-            _status_unless_changed(target, before, name)
-            temporary.replace(target)
-        except BaseException:
-            temporary.unlink(missing_ok=True)
-            raise
-    except OSError as error:
-        raise WriteError(Problem(name, 1, 1, f"cannot be written: {_reason(error)}; {_LEFT}")) from None
-    _bring_to_disk(target.parent)
-
-
-def check_writable(path: Path, before: bytes, name: str | None = None) -> None:
-    """Make sure that :func:`write_file` may write the file at ``path``, without writing it.
+def check_writable(path: Path, before: bytes, name: str | None = None) -> os.stat_result:
+    """Make sure that the file at ``path`` may be written, without writing it; return its status.
 
     Raises:
         ChangedOnDisk: if the file does not hold ``before`` any more.
@@ -80,51 +48,153 @@ def check_writable(path: Path, before: bytes, name: str | None = None) -> None:
     name = path.as_posix() if name is None else name
     target = Path(os.path.realpath(path))
     try:
-        _status_unless_changed(target, before, name)
+        status = _status_unless_changed(target, before, name)
     except OSError as error:
-        raise WriteError(Problem(name, 1, 1, f"cannot be written: {_reason(error)}; {_LEFT}")) from None
+        raise _failed(name, error) from None
     effective = os.access in os.supports_effective_ids
     if not os.access(target.parent, os.W_OK | os.X_OK, effective_ids=effective):
         raise WriteError(Problem(name, 1, 1, f"cannot be written: its folder is read-only; {_LEFT}"))
+    return status
+
+
+def stage(
+    target: Path, before: bytes, after: bytes, temporary: Path, name: str, twin: Path | None = None
+) -> None:
+    """Write ``after`` to the new file ``temporary``, with the attributes of ``target``, and to disk.
+
+    Mode, owner and extended attributes are taken over, as far as the system permits.
+
+    Args:
+        target: the file that shall become ``after``; no link.
+        before: what it held when it was read.
+        after: what it shall hold.
+        temporary: a name in the same folder that nothing has.
+        name: how messages call the file.
+        twin: a file with that content, which ``temporary`` shall be another hard link to.
+
+    Raises:
+        ChangedOnDisk: if ``target`` does not hold ``before`` any more.
+        WriteError: if it may not be written, or ``temporary`` cannot be. Then there is no ``temporary``.
+    """
+    try:
+        status = _status_unless_changed(target, before, name)
+        if twin is not None and _linked(twin, temporary):
+            return
+        descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL | _NOT_FOLLOWED, 0o600)
+        try:
+            with os.fdopen(descriptor, "wb", buffering=0) as file:
+                write_fully(file.fileno(), after)
+                _copy_attributes(target, temporary, status)
+                bring_to_disk(file.fileno())
+        except BaseException:
+            temporary.unlink(missing_ok=True)
+            raise
+    except OSError as error:
+        raise _failed(name, error) from None
+
+
+def replace(target: Path, before: bytes, temporary: Path, name: str) -> None:
+    """Put ``temporary`` in the place of ``target``: readers find the old content or the new.
+
+    Another *hard* link to the file keeps the old content: package managers link installed files to
+    their caches, and a repair of one environment must not reach into all the others.
+
+    Raises:
+        ChangedOnDisk: if ``target`` does not hold ``before`` any more.
+        WriteError: if it cannot be replaced.
+    """
+    try:
+        # Others may have been at the file since it was staged: look again, as late as can be.
+        _status_unless_changed(target, before, name)
+        temporary.replace(target)
+    except OSError as error:
+        raise _failed(name, error) from None
+
+
+def write_fully(descriptor: int, content: bytes) -> None:
+    """Write all of ``content``: one call may take only a part of it."""
+    rest = memoryview(content)
+    while rest:
+        rest = rest[os.write(descriptor, rest) :]
+
+
+def bring_to_disk(descriptor: int) -> None:
+    """Wait until what was written to an open file outlasts a power cut."""
+    if sys.platform == "darwin":
+        # There fsync leaves it to the disk when it will write.
+        import fcntl
+
+        with contextlib.suppress(OSError):  # not every file system can
+            fcntl.fcntl(descriptor, fcntl.F_FULLFSYNC)
+            return
+    os.fsync(descriptor)
+
+
+def bring_names_to_disk(folder: Path) -> None:
+    """Make renames in ``folder`` outlast a power cut, where the system can.
+
+    Raises:
+        OSError: if the disk fails.
+    """
+    try:
+        descriptor = os.open(folder, os.O_RDONLY)
+        try:
+            os.fsync(descriptor)
+        finally:
+            os.close(descriptor)
+    except OSError as error:
+        if error.errno in _FAILING_DISK:
+            raise
+
+
+def holds(target: Path, content: bytes) -> bool:
+    """Say whether ``target`` is a file that holds ``content``.
+
+    Raises:
+        OSError: if it is there and cannot be read.
+    """
+    try:
+        return _read(target, os.O_RDONLY)[1] == content
+    except OSError as error:
+        if error.errno in _GONE:
+            return False
+        raise
 
 
 def _status_unless_changed(target: Path, before: bytes, name: str) -> os.stat_result:
     """Return the status of ``target`` if it still holds ``before`` and may be written to."""
-    # Opened for writing, though only read: a rename would not ask whether the file is read-only.
-    flags = (
-        os.O_RDWR | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0)
-    )
     try:
-        descriptor = os.open(target, flags)
+        # Opened for writing, though only read: a rename would not ask whether the file is read-only.
+        status, content = _read(target, os.O_RDWR)
     except OSError as error:
         if error.errno in _GONE:
             raise ChangedOnDisk(Problem(name, 1, 1, "has vanished since it was read")) from None
         raise
-    try:
-        status = os.fstat(descriptor)
-        with os.fdopen(descriptor, "rb", buffering=0, closefd=False) as file:
-            unchanged = stat.S_ISREG(status.st_mode) and file.read() == before
-    finally:
-        os.close(descriptor)
-    if not unchanged:
+    if content != before:
         raise ChangedOnDisk(Problem(name, 1, 1, f"has changed since it was read; {_LEFT}, run again"))
     return status
 
 
-def _write_beside(target: Path, content: bytes, status: os.stat_result) -> Path:
-    """Write ``content`` to a new file in the folder of ``target``, with its attributes, and return it."""
-    descriptor, name = tempfile.mkstemp(prefix=TEMPORARY_PREFIX, dir=target.parent)
-    temporary = Path(name)
+def _read(target: Path, access: int) -> tuple[os.stat_result, bytes | None]:
+    """Return the status and the content of ``target``; no content if it is no regular file."""
+    descriptor = os.open(target, access | _NOT_FOLLOWED | getattr(os, "O_NONBLOCK", 0))
     try:
-        with os.fdopen(descriptor, "wb") as file:
-            file.write(content)
-            file.flush()
-            _copy_attributes(target, temporary, status)
-            os.fsync(descriptor)
-    except BaseException:
-        temporary.unlink(missing_ok=True)
-        raise
-    return temporary
+        status = os.fstat(descriptor)
+        if not stat.S_ISREG(status.st_mode):
+            return status, None
+        with os.fdopen(descriptor, "rb", buffering=0, closefd=False) as file:
+            return status, file.read()
+    finally:
+        os.close(descriptor)
+
+
+def _linked(twin: Path, temporary: Path) -> bool:
+    """Make ``temporary`` a hard link to ``twin``, and say whether that could be done."""
+    try:
+        os.link(twin, temporary, follow_symlinks=False)
+    except (OSError, NotImplementedError):  # a file system without them, or with a limit
+        return False
+    return True
 
 
 def _copy_attributes(target: Path, temporary: Path, status: os.stat_result) -> None:
@@ -147,15 +217,5 @@ def _attributes(target: Path) -> list[str]:
         return []
 
 
-def _bring_to_disk(folder: Path) -> None:
-    """Make the renames in ``folder`` outlast a power cut, where the system can."""
-    with contextlib.suppress(OSError):
-        descriptor = os.open(folder, os.O_RDONLY)
-        try:
-            os.fsync(descriptor)
-        finally:
-            os.close(descriptor)
-
-
-def _reason(error: OSError) -> str:
-    return error.strerror or str(error)
+def _failed(name: str, error: OSError) -> WriteError:
+    return WriteError(Problem(name, 1, 1, f"cannot be written: {error.strerror or error}; {_LEFT}"))
