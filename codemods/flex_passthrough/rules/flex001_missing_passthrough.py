@@ -19,7 +19,7 @@ from codemods.flex_passthrough.mends.imports import BLOCK_MASK, Need, library_ro
 from codemods.flex_passthrough.mends.names import local_name
 from codemods.flex_passthrough.mends.passthrough import insert_passthrough
 from codemods.flex_passthrough.rules.rule import Diagnosis, Mended, Place, Rule, speaking_of_tokens
-from codemods.flex_passthrough.syntax import implementation_asked
+from codemods.flex_passthrough.syntax import implementation_asked, same_text
 from codemods.maskflow.flow import MaskMethod, Reach
 
 
@@ -66,8 +66,23 @@ def _diagnose(reach: Reach) -> Iterator[Diagnosis]:
         node = method.function.node
         if isinstance(node, ast.Lambda):
             yield _diagnosis(method, node, "a lambda has no place for the passthrough")
+        elif _joins_its_own(node, method.parameters[0]):
+            reason = "it joins a mask of its own to the one it is given, and a passthrough would lose that"
+            yield _diagnosis(method, node, reason)
         else:
             yield _diagnosis(method, node, Passthrough(method.parameters[0]))
+
+
+def _joins_its_own(node: ast.AST, mask: str) -> bool:
+    """``mask = own if mask is None else mask & own``: what is hidden beyond the mask that is given."""
+    for choice in ast.walk(node):
+        if isinstance(choice, ast.IfExp) and same_text(choice.test, f"{mask} is None"):
+            own, joined = choice.body, choice.orelse
+            if isinstance(own, ast.Name) and isinstance(joined, ast.BinOp):
+                sides = [ast.unparse(joined.left), ast.unparse(joined.right)]
+                if own.id in sides and any(side.startswith(mask) for side in sides):
+                    return True
+    return False
 
 
 def _diagnosis(method: MaskMethod, node: ast.AST, mend: Passthrough | str) -> Diagnosis:

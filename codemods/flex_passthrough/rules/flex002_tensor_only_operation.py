@@ -16,6 +16,7 @@ import ast
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from functools import cache
+from typing import TypeGuard
 
 from codemods.flex_passthrough.mends.cannot import CannotMend
 from codemods.flex_passthrough.mends.conversions import convert_tensors_only
@@ -24,6 +25,7 @@ from codemods.flex_passthrough.mends.imports import BLOCK_MASK, TORCH
 from codemods.flex_passthrough.mends.names import local_name
 from codemods.flex_passthrough.mends.window import compose_window
 from codemods.flex_passthrough.rules import flex006_live_capture as live_capture
+from codemods.flex_passthrough.rules.pooling import mean_without_mask
 from codemods.flex_passthrough.rules.rule import Diagnosis, Mend, Mended, Place, Rule, speaking_of_tokens
 from codemods.flex_passthrough.rules.token_weights import AsWithoutMask, only_weighs_tokens
 from codemods.flex_passthrough.syntax import ancestors, implementation_asked, in_order, parents, same_text
@@ -147,6 +149,10 @@ def _diagnose_function(function: Function, sites: tuple[Site, ...]) -> list[Diag
             mend = TensorConversion(text, alike.index(choice), site.subject)
         elif only_weighs_tokens(function.node, site.subject):
             mend = AsWithoutMask(site.subject)
+        elif (pooled := _pooled(site, around)) is not None:
+            asked, block = pooled
+            mend = _guard(function.node, asked, site.subject, isinstance(asked.ops[0], ast.Is))
+            guarded += block.orelse if isinstance(asked.ops[0], ast.Is) else block.body
         else:
             test, keeps_out = _test_to_guard(site, around)
             leaves = test is not None and _leaves_for_four_dimensions(test, around)
@@ -168,6 +174,17 @@ def _guard(function: ast.AST, test: ast.expr, mask: str, otherwise: bool) -> Ten
     text = ast.unparse(test)
     same = [node for node in in_order(function) if same_text(node, text)]
     return TensorGuard(text, same.index(test), mask, otherwise)
+
+
+def _pooled(site: Site, around: list[ast.AST]) -> tuple[ast.Compare, ast.If] | None:
+    """Return the test, and its block, that leads to a plain mean where there is no mask."""
+    inner: ast.AST = site.node
+    for node in around:
+        test = mean_without_mask(inner, node, site.subject)
+        if test is not None and isinstance(node, ast.If):
+            return test, node
+        inner = node
+    return None
 
 
 def _test_to_guard(site: Site, around: list[ast.AST]) -> tuple[ast.expr | None, ast.AST | None]:
@@ -198,31 +215,36 @@ def _stand_in(site: Site, function: ast.AST) -> ast.expr | None:
     """Return ``mask is None`` of ``if mask is None: mask = torch.ones(...)``, if a BlockMask may go there.
 
     A mask of ones says that there is no padding, which is all that a BlockMask says of padding. That
-    is right for a second name of the mask, from which positions are counted; not for the one that is
-    handed on to attention.
+    is right for a second name of the mask, from which positions are counted, and after attention had the
+    mask; not for the one that is handed on to attention.
     """
     name = site.subject
-    copies = [node for node in in_order(function) if isinstance(node, ast.Assign) and _names(node) == [name]]
-    if not copies or not isinstance(copies[0].value, ast.Name):
+    block = next((node for node in in_order(function) if _stands_in(node, name)), None)
+    if block is None or site.line < block.lineno:
         return None
     handed_on = {
-        ast.unparse(keyword.value)
+        ast.unparse(keyword.value): keyword.value.lineno
         for node in in_order(function)
         if isinstance(node, ast.Call)
         for keyword in node.keywords
         if keyword.arg is not None and "mask" in keyword.arg
     }
-    if name in handed_on or copies[0].value.id not in handed_on:
-        return None
-    for node in in_order(function):
-        if (
-            isinstance(node, ast.If)
-            and not node.orelse
-            and same_text(node.test, f"{name} is None")
-            and any(_names(each) == [name] and _is_ones(each) for each in node.body)
-        ):
-            return node.test
-    return None
+    if name in handed_on:
+        # attention had it before
+        return block.test if handed_on[name] < block.lineno else None
+    copies = [node for node in in_order(function) if isinstance(node, ast.Assign) and _names(node) == [name]]
+    second = bool(copies) and isinstance(copies[0].value, ast.Name) and copies[0].value.id in handed_on
+    return block.test if second else None
+
+
+def _stands_in(node: ast.AST, name: str) -> TypeGuard[ast.If]:
+    """``if mask is None: mask = torch.ones(...)``."""
+    return (
+        isinstance(node, ast.If)
+        and not node.orelse
+        and same_text(node.test, f"{name} is None")
+        and any(_names(each) == [name] and _is_ones(each) for each in node.body)
+    )
 
 
 def _names(statement: ast.stmt) -> list[str]:
@@ -300,11 +322,9 @@ def _serves_tensors_only(block: ast.If, mask: str) -> bool:
 
 
 def _zeroes_padding(block: ast.If, mask: str) -> bool:
-    """``states = (states * mask[:, :, None]).to(dtype)``, and at most the dtype noted before."""
+    """``states = (states * mask[:, :, None]).to(dtype)``, and at most conversions before."""
     *before, last = block.body
-    if not all(
-        isinstance(each, ast.Assign) and ast.unparse(each.value).endswith(".dtype") for each in before
-    ):
+    if not all(_notes_dtype(each) or _converts(each, mask) for each in before):
         return False
     if not isinstance(last, ast.Assign):
         return False
@@ -319,6 +339,10 @@ def _zeroes_padding(block: ast.If, mask: str) -> bool:
         return False
     states = [ast.unparse(target) for target in last.targets]
     return states == [ast.unparse(product.left)] and _is_column(product.right, mask)
+
+
+def _notes_dtype(statement: ast.stmt) -> bool:
+    return isinstance(statement, ast.Assign) and ast.unparse(statement.value).endswith(".dtype")
 
 
 def _is_column(node: ast.expr, mask: str) -> bool:

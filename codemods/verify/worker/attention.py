@@ -177,6 +177,9 @@ def masks_given_by_hand(tree: Tree, dense: list[Any]) -> Iterator[None]:
 
     A second reference, for models whose own way to eager attention drops a dense mask or cannot
     take one: the model is called without a mask and each attention function gets these.
+
+    Raises:
+        MaskTooLong: in a layer whose cache keeps fewer keys than the masks are over.
     """
     by_lengths = {tuple(mask.shape[-2:]): mask for mask in dense}
     changed = []
@@ -196,12 +199,22 @@ def _with_mask(function: Any, by_lengths: dict[Any, Any]) -> Any:
     def attention(
         module: Any, query: Any, key: Any, value: Any, attention_mask: Any, *args: Any, **kwargs: Any
     ) -> Any:
-        dense = by_lengths.get((query.shape[-2], key.shape[-2]))
+        queries, keys = query.shape[-2], key.shape[-2]
+        dense = by_lengths.get((queries, keys))
         if dense is not None:
             attention_mask = dense.to(query)
+        for masked, over in by_lengths:
+            if queries == masked < keys < over:
+                raise MaskTooLong(
+                    f"in some layers the cache keeps {keys} of {over} keys: no mask of all fits"
+                )
         return function(module, query, key, value, attention_mask, *args, **kwargs)
 
     return attention
+
+
+class MaskTooLong(Exception):
+    """No mask over all keys fits a layer: its cache keeps but the last of them."""
 
 
 class Unsupported(Exception):

@@ -9,7 +9,7 @@ from typing import Any
 
 import torch
 
-from .attention import EAGER, FLEX, SDPA, Models, Unsupported, masks_given_by_hand
+from .attention import EAGER, FLEX, SDPA, MaskTooLong, Models, Unsupported, masks_given_by_hand
 from .compare import TOLERANCE, Difference, difference, digest
 from .experiments import EXPERIMENTS, Experiment, NotApplicable, NotRunnable
 from .masks import Mask, without_oldest_key
@@ -39,6 +39,8 @@ def judge(tree: Tree, models: Models, case: str) -> dict[str, Any]:
     except Exception as error:
         if models.device == "cpu" and re.search(r"\bCPU\b", str(error)):
             raise NotRunnable(f"refused on a CPU: {one_line(error)}") from error
+        if experiment.padding_is_documents:
+            _raise_if_eager_refuses(models, experiment)
         return {
             "verdict": "crash",
             "exception": one_line(error),
@@ -104,6 +106,8 @@ def _by_hand(tree: Tree, models: Models, experiment: Experiment, why: str) -> tu
             wrong = _run(models, EAGER, experiment, lambda mask: None)
     except NotRunnable:
         raise
+    except MaskTooLong as error:
+        raise NotRunnable(str(error)) from error
     except Exception as error:
         raise NotRunnable(f"eager attention cannot run it: {one_line(error)}") from error
     if torch.equal(wrong, expected):
@@ -135,6 +139,13 @@ def _raise_if_read_as_padding(models: Models, experiment: Experiment, got: Any) 
     plain = _run(models, EAGER, experiment, lambda mask: mask.block)
     if difference(got, plain, experiment.rows).ok:
         raise NotRunnable("this tree reads document numbers in a 2-D mask as plain tokens")
+
+
+def _raise_if_eager_refuses(models: Models, experiment: Experiment) -> None:
+    try:
+        _run(models, EAGER, experiment, lambda mask: mask.block)
+    except Exception as error:
+        raise NotRunnable(f"no attention takes document numbers here: {one_line(error)}") from error
 
 
 def _sdpa_digest(models: Models, experiment: Experiment) -> str:

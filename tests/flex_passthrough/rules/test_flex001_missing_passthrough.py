@@ -126,6 +126,17 @@ def test_method_that_only_loses_the_mask(check_transformed):
     check_transformed(HEAD + model(body), MENDED_HEAD + model(guarded))
 
 
+@pytest.mark.parametrize(
+    "joined", ["attention_mask.bool() & chunks", "chunks | attention_mask[:, None, None, :]"]
+)
+def test_method_that_joins_a_mask_of_its_own_is_reported_only(check_noop, joined):
+    """A passthrough would quietly lose the chunks."""
+    own = "chunks = input_tensor.new_ones(4, 4)\n"
+    choice = f"attention_mask = chunks if attention_mask is None else {joined}\nreturn attention_mask\n"
+    (finding,) = check_noop(HEAD + model(own + choice)).findings
+    assert finding.reason.startswith("it joins a mask of its own to the one it is given")
+
+
 def test_not_claimed_is_skipped(check_noop):
     planned = check_noop(HEAD + model(ASKS + BUILD, claim="False"))
     (finding,) = planned.findings

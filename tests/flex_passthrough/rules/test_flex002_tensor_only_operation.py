@@ -62,6 +62,32 @@ GUARDED = {
         "attention_mask is not None",
         "isinstance(attention_mask, torch.Tensor)",
     ),
+    "padding_set_to_zero_after_a_conversion": (
+        "if attention_mask is not None:\n"
+        "    attention_mask = attention_mask.to(dtype=states.dtype)\n"
+        "    states = states * attention_mask.unsqueeze(-1)\n",
+        "attention_mask is not None",
+        "isinstance(attention_mask, torch.Tensor)",
+    ),
+    "mean_of_all_tokens": (
+        "if attention_mask is None:\n"
+        "    pooled = states.mean(dim=1)\n"
+        "else:\n"
+        "    attention_mask = attention_mask.to(states.device)\n"
+        "    pooled = (states * attention_mask.unsqueeze(-1)).sum(dim=1)\n"
+        "    pooled /= attention_mask.sum(dim=1, keepdim=True)\n",
+        "attention_mask is None",
+        "not isinstance(attention_mask, torch.Tensor)",
+    ),
+    "mean_of_all_tokens_otherwise": (
+        "if attention_mask is not None:\n"
+        "    weighted = states * attention_mask[..., None]\n"
+        "    pooled = weighted.sum(dim=1) / attention_mask.sum(dim=1, keepdim=True)\n"
+        "else:\n"
+        "    pooled = states.mean(dim=1)\n",
+        "attention_mask is not None",
+        "isinstance(attention_mask, torch.Tensor)",
+    ),
     "positions_counted_from_a_second_name": (
         "counted = attention_mask\n"
         "if counted is None:\n"
@@ -77,6 +103,22 @@ GUARDED = {
 @pytest.mark.parametrize(("body", "test", "guard"), GUARDED.values(), ids=GUARDED)
 def test_guarded(check_transformed, body, test, guard):
     check_transformed(model(body), model(body.replace(test, guard, 1)), Settings(line_length=110))
+
+
+POOLED = """\
+states = self.model(states, attention_mask=attention_mask)
+if self.config.pooling == "mean":
+    if attention_mask is None:
+        attention_mask = torch.ones(states.shape[:2])
+    states = (states * attention_mask.unsqueeze(-1)).sum(dim=1) / attention_mask.sum(dim=1)
+return states
+"""
+
+
+def test_weights_after_attention_had_the_mask(check_transformed):
+    before = HEAD + MODEL + indent(POOLED, " " * 8)
+    guard = "not isinstance(attention_mask, torch.Tensor)"
+    check_transformed(before, before.replace("attention_mask is None", guard))
 
 
 RECURRENT = """\
@@ -148,6 +190,24 @@ LEFT_ALONE = {
     "heads_made_of_it": "m = attention_mask.view(-1, 1, 1, 4) if attention_mask is not None else None\n",
     "another_name_gets_the_product": (
         "if attention_mask is not None:\n    pooled = states * attention_mask[:, :, None]\n"
+    ),
+    "weights_before_attention_has_the_mask": (
+        "if attention_mask is None:\n"
+        "    attention_mask = torch.ones(states.shape[:2])\n"
+        "states = states * attention_mask.unsqueeze(-1)\n"
+    ),
+    "mean_of_something_else": (
+        "if attention_mask is None:\n"
+        "    pooled = states[:, 0]\n"
+        "else:\n"
+        "    pooled = (states * attention_mask.unsqueeze(-1)).sum(dim=1)\n"
+    ),
+    "mean_and_more": (
+        "if attention_mask is None:\n"
+        "    pooled = states.mean(dim=1)\n"
+        "else:\n"
+        "    pooled = (states * attention_mask.unsqueeze(-1)).sum(dim=1)\n"
+        "    states = states * 2\n"
     ),
     "positions_counted_from_the_mask_itself": (
         "if attention_mask is None:\n"
