@@ -15,15 +15,16 @@ from codemods.flex_passthrough.options import GroupedCommand, Options, with_opti
 from codemods.flex_passthrough.progress import ProgressBar
 from codemods.flex_passthrough.regeneration import RegenerationError
 from codemods.review.finding import Status
-from codemods.review.report import Report
+from codemods.source.problem import printable
 
-DONE, FOUND, TROUBLE, INTERRUPTED = 0, 1, 2, 130
+DONE, FOUND, TROUBLE, REFUSED, INTERRUPTED = 0, 1, 2, 3, 130
 
 _EPILOG = """\b
 Exit codes:
   0    nothing (left) to do, or all done
   1    findings, under --check
   2    usage or configuration error, or a file that could not be read, parsed or written
+  3    nothing was written: the repository's own checks would have more to say (--check-repository)
   130  interrupted; files are as they were or fully changed, never half
 """
 
@@ -70,21 +71,29 @@ def _run(options: Options, console: Console) -> api.Plan:
     shown = console.is_terminal and not (options.quiet or options.no_progress)
     with ProgressBar(console, shown=shown) as progress:
         plan = api.plan(options.paths, settings, progress)
-    if options.writes:
+    if options.writes and not plan.is_refused:
         api.apply(plan, wait=say)
     return plan
 
 
-def _report(plan: Report, console: Console, options: Options) -> None:
+def _report(plan: api.Plan, console: Console, options: Options) -> None:
     from codemods.review import terminal
 
     terminal.print_problems(plan, console)
     terminal.print_findings(plan, console, verbosity=options.verbosity)
     if not options.quiet:
         terminal.print_summary(plan, console)
+    for check in plan.checks:
+        if check.is_worse or not options.quiet:
+            style = "red" if check.is_worse else None
+            console.print(
+                f"  {printable(str(check))}", style=style, markup=False, highlight=False, soft_wrap=True
+            )
 
 
-def _exit_code(plan: Report, options: Options) -> int:
+def _exit_code(plan: api.Plan, options: Options) -> int:
+    if plan.is_refused:
+        return REFUSED
     if plan.problems or plan.count(Status.FAILED):
         return TROUBLE
     return FOUND if options.check and plan.changes else DONE

@@ -25,11 +25,14 @@ class Options:
     paths: tuple[Path, ...]
     dry_run: bool
     check: bool
+    check_repository: bool
     select: str | None
     ignore: str | None
     unsafe_fixes: bool
     mode: str | None
     python: Path | None
+    jobs: int | None
+    timeout: float
     exclude: tuple[str, ...]
     config: Path | None
     output_format: str
@@ -67,6 +70,9 @@ class Options:
             mode=Mode(self.mode) if self.mode else settings.mode,
             unsafe_fixes=self.unsafe_fixes or settings.unsafe_fixes,
             python=self.python,
+            jobs=self.jobs,
+            seconds=self.timeout,
+            check_repository=self.check_repository,
         )
 
 
@@ -107,6 +113,12 @@ _WHAT_HAPPENS = _group(
     "What happens",
     _option("--dry-run", "--diff", "dry_run", is_flag=True, help="Print the patch and write nothing."),
     _option("--check", is_flag=True, help="Write nothing; exit 1 if anything would change."),
+    _option(
+        "--check-repository",
+        is_flag=True,
+        help="Run the repository's own consistency checks on a copy, without and with the changes; write "
+        "nothing if they have more to say.",
+    ),
 )
 
 _WHAT_IS_MENDED = _group(
@@ -126,6 +138,21 @@ _WHAT_IS_MENDED = _group(
         metavar="INTERPRETER",
         type=_PATH,
         help="What runs the repository's converter; it needs what that imports (default: this interpreter).",
+    ),
+    _option(
+        "-j",
+        "--jobs",
+        metavar="N",
+        type=click.IntRange(min=1),
+        help="How many conversions run at a time (default: one for each processor).",
+    ),
+    _option(
+        "--timeout",
+        metavar="SECONDS",
+        type=click.FloatRange(min=0, min_open=True),
+        default=300,
+        show_default=True,
+        help="How long one conversion may take.",
     ),
     _option("--config", type=_PATH, help="Take [tool.flex_passthrough] from this file."),
 )

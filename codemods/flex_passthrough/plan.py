@@ -15,10 +15,12 @@ from codemods.flex_passthrough.editing import FileEdits, Workshop
 from codemods.flex_passthrough.era import refusal
 from codemods.flex_passthrough.mends.cannot import CannotMend
 from codemods.flex_passthrough.regeneration import Regenerated, regenerate_changes
+from codemods.flex_passthrough.repository_checks import check_repository
 from codemods.flex_passthrough.rules.rule import Tie
 from codemods.flex_passthrough.scan import Progress, scan
 from codemods.flex_passthrough.settings import Settings
 from codemods.maskflow.index import Index
+from codemods.modelrepo.consistency import Comparison
 from codemods.modelrepo.family import Repository
 from codemods.review.finding import Finding, Safety, Status
 from codemods.review.report import Change, Report
@@ -37,16 +39,24 @@ class Plan(Report):
 
     Attributes:
         bounds: the folders that nothing is written outside of.
+        checks: what the repository's own checks say, without the changes and with them.
     """
 
     decisions: list[Decision] = field(default_factory=list)
     bounds: tuple[Path, ...] = ()
+    checks: list[Comparison] = field(default_factory=list)
+
+    @property
+    def is_refused(self) -> bool:
+        """Whether one of the repository's own checks speaks against the changes."""
+        return any(check.is_worse for check in self.checks)
 
     def add(self, other: Report) -> None:
         """Take over all of another plan with the same root."""
         super().add(other)
         if isinstance(other, Plan):
             self.decisions += other.decisions
+            self.checks += other.checks
 
 
 def make_plan(
@@ -61,7 +71,7 @@ def make_plan(
         progress: told (what is done, steps done, steps in all).
 
     Raises:
-        RegenerationError: in mode ``modular``, where the repository's converter cannot be run.
+        RegenerationError: where the repository's converter or checks are asked for and cannot be run.
     """
     found = discover(paths, settings.exclude)
     refused = refusal(tree, found.files)
@@ -82,6 +92,8 @@ def make_plan(
     plan.changes, plan.notices = final.changes, list(final.notices)
     _take_over(plan.findings, final)
     plan.notices += _out_of_step(decisions, workshop)
+    if settings.check_repository and plan.changes:
+        plan.checks = check_repository(tree, plan.changes, settings, progress)
     plan.findings.sort(key=Finding.sort_key)
     plan.problems = sorted({*found.problems, *index.problems})
     return plan

@@ -7,8 +7,10 @@ of the mirrored text.
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 
 import platformdirs
 
@@ -68,16 +70,20 @@ def regenerate_changes(
                 "--mode modular: no utils/modular_model_converter.py above the tree; use auto"
             )
         return unchanged
-    cache = platformdirs.user_cache_path("model-codemods", appauthor=False)
     try:
-        toolchain = find_toolchain(checkout.root, cache / "tools", settings.python)
+        toolchain = find_toolchain(checkout.root, cache_folder() / "tools", settings.python)
         result = regenerate(
             repository,
             checkout,
             toolchain,
             changed={change.path: change.after for change in changes if change.how != "mirrored"},
             expected={change.path: change.after for change in changes if change.how == "mirrored"},
-            options=Options(cache=cache / "conversions", report=_reporter(progress)),
+            options=Options(
+                settings.jobs or default_jobs(),
+                settings.seconds,
+                cache_folder() / "conversions",
+                reporter("regenerating {}", progress),
+            ),
         )
     except (ToolMissingError, ScratchError) as error:
         if mode is Mode.MODULAR:
@@ -114,9 +120,21 @@ def _failures(tree: Tree, changes: Sequence[Change], result: RegenerationResult)
     }
 
 
-def _reporter(progress: Progress | None) -> Report:
+def cache_folder() -> Path:
+    """Return the folder for what runs leave for the next: tools and conversions."""
+    return platformdirs.user_cache_path("model-codemods", appauthor=False)
+
+
+def default_jobs() -> int:
+    """Return how many conversions run at a time: each keeps a processor busy and takes up to 1 GB."""
+    return min(os.cpu_count() or 1, 8)
+
+
+def reporter(what: str, progress: Progress | None) -> Report:
+    """Return a report for a bar that says ``what`` is going on."""
+
     def report(done: int, total: int, name: str) -> None:
         if progress is not None:
-            progress(f"regenerating {name}", done, total)
+            progress(what.format(name), done, total)
 
     return report

@@ -32,6 +32,9 @@ class Settings:
         ignore: rule ids not to ask.
         exclude: gitignore-style patterns of paths to leave alone.
         python: the interpreter that runs the repository's converter; None for the current one.
+        jobs: how many conversions run at a time; None for one for each processor.
+        seconds: the time limit of one conversion.
+        check_repository: whether the repository's own checks are run without and with the changes.
         line_length: what the tree's formatter is set to; None takes what each file shows.
     """
 
@@ -41,6 +44,9 @@ class Settings:
     unsafe_fixes: bool = False
     mode: Mode = Mode.AUTO
     python: Path | None = None
+    jobs: int | None = None
+    seconds: float = 300
+    check_repository: bool = False
     line_length: int | None = None
 
     def rules(self) -> list[Rule]:

@@ -27,6 +27,7 @@ from codemods.modelrepo.tools import Job, Result, Tools
 
 # More rounds than any chain of copies of generated files of copies is long.
 MAXIMUM_ROUNDS = 12
+MAXIMUM_LOT = 6
 
 _MISSING_MODULE = re.compile(r"(?:ModuleNotFoundError|ImportError): (.+)")
 
@@ -288,8 +289,10 @@ class _Regeneration:
         """Run jobs that do not wait for each other, several at a time."""
         conversions = [job for job in jobs if job.is_conversion]
         count = self.options.jobs
-        # Conversions share the long start of a process; the check of copies takes one file.
-        pieces = [piece for piece in (conversions[start::count] for start in range(count)) if piece]
+        # Conversions share the long start of a process, though not so many that the bar stands still; the
+        # check of copies takes one file.
+        lots = max(count, -(-len(conversions) // MAXIMUM_LOT))
+        pieces = [piece for piece in (conversions[start::lots] for start in range(lots)) if piece]
         pieces += [[job] for job in jobs if not job.is_conversion]
         results: dict[Job, Result] = {}
 

@@ -14,7 +14,7 @@ from codemods.modelrepo.checkout import Checkout
 
 # The converter looks for these in absolute paths, and takes the first it finds.
 _MISLEADING = "modular_|examples/|src/{package}/"
-_IGNORED = shutil.ignore_patterns(
+ignored_names = shutil.ignore_patterns(
     "__pycache__", ".git", "*.pyc", "*.egg-info", ".venv", "venv", "node_modules"
 )
 _EXAMPLES = re.compile(r"""["'](examples/[\w./-]+\.py)["']""")
@@ -48,9 +48,10 @@ class Scratch:
             return b""
 
     def write(self, path: Path, plain: bytes) -> None:
-        """Put ``plain`` into the copy of ``path``."""
+        """Put ``plain`` into the copy of ``path``, be it of a part that was not copied or not."""
         place = self.place(path)
         if not place.is_file() or place.read_bytes() != plain:
+            place.parent.mkdir(parents=True, exist_ok=True)
             place.write_bytes(plain)
 
     @property
@@ -60,11 +61,11 @@ class Scratch:
 
 
 @contextmanager
-def scratch_copy(checkout: Checkout) -> Iterator[Scratch]:
-    """Copy what the tools of ``checkout`` need to a temporary folder, and remove it afterwards.
+def temporary_folder(checkout: Checkout) -> Iterator[Path]:
+    """Make a folder that the tools of ``checkout`` can work in, and remove it afterwards.
 
     Raises:
-        ScratchError: if there is no room, or a file cannot be read.
+        ScratchError: if the place for temporary folders has a name that misleads the converter.
     """
     base = Path(tempfile.gettempdir()).resolve()
     if re.search(_MISLEADING.format(package=re.escape(checkout.package)), f"{base.as_posix()}/"):
@@ -72,7 +73,18 @@ def scratch_copy(checkout: Checkout) -> Iterator[Scratch]:
             f"the converter would misread the path of the temporary folder {base}; set TMPDIR to another"
         )
     with tempfile.TemporaryDirectory(prefix="codemods-", dir=base, ignore_cleanup_errors=True) as name:
-        scratch = Scratch(checkout, Path(name, "edited"))
+        yield Path(name)
+
+
+@contextmanager
+def scratch_copy(checkout: Checkout) -> Iterator[Scratch]:
+    """Copy what the tools of ``checkout`` need to a temporary folder, and remove it afterwards.
+
+    Raises:
+        ScratchError: if there is no room, or a file cannot be read.
+    """
+    with temporary_folder(checkout) as folder:
+        scratch = Scratch(checkout, folder / "edited")
         try:
             scratch.root.mkdir()
             _fill(scratch)
@@ -97,24 +109,25 @@ def _fill(scratch: Scratch) -> None:
         shutil.copytree(
             folder,
             scratch.place(folder),
-            ignore=_IGNORED,
-            copy_function=_copy_plain,
+            ignore=ignored_names,
+            copy_function=copy_plain,
             ignore_dangling_symlinks=True,
             dirs_exist_ok=True,
         )
     for file in checkout.root.iterdir():
         if file.is_file() and not file.name.startswith("."):
-            _copy_plain(str(file), str(scratch.place(file)))
+            copy_plain(str(file), str(scratch.place(file)))
     for script in scratch.place(checkout.root / "utils").glob("*.py"):
         # Some checks compare examples too, and stumble where there are none.
         for example in _EXAMPLES.findall(script.read_text(encoding="utf-8", errors="replace")):
             source, place = checkout.root / example, scratch.root / example
             if source.is_file() and not place.exists():
                 place.parent.mkdir(parents=True, exist_ok=True)
-                _copy_plain(str(source), str(place))
+                copy_plain(str(source), str(place))
 
 
-def _copy_plain(source: str, target: str) -> str:
+def copy_plain(source: str, target: str) -> str:
+    """Copy a file, Python source made plain; for :func:`shutil.copytree`."""
     if source.endswith(".py"):
         Path(target).write_bytes(plain(Path(source).read_bytes()))
     else:

@@ -40,25 +40,31 @@ class Toolchain:
     ruff_version: str
     notice: str = ""
 
-    def environment(self, import_root: Path) -> dict[str, str]:
+    def environment(self, import_root: Path, light: bool = True) -> dict[str, str]:
         """Return the environment for scripts that import the library below ``import_root``.
 
         Without it on the path, a converter reads parents from an installed library and drops the
         edit without a word. Sets are iterated in one order, so that two runs compare.
+
+        Args:
+            import_root: the folder that holds the library.
+            light: whether the scripts do without torch, which takes long to import.
         """
         variables = {key: value for key, value in os.environ.items() if not key.startswith("PYTHON")}
-        return variables | {
-            "PATH": os.pathsep.join([str(self.ruff.parent), variables.get("PATH", os.defpath)]),
-            "PYTHONPATH": str(import_root),
-            "PYTHONHASHSEED": "0",
-            "PYTHONDONTWRITEBYTECODE": "1",
-            "PYTHONUTF8": "1",
-            "HF_HUB_OFFLINE": "1",
-            "USE_TORCH": "0",
-            "USE_TF": "0",
-            "USE_FLAX": "0",
-            "NO_COLOR": "1",
-        }
+        without = {"USE_TORCH": "0", "USE_TF": "0", "USE_FLAX": "0"} if light else {}
+        return (
+            variables
+            | without
+            | {
+                "PATH": os.pathsep.join([str(self.ruff.parent), variables.get("PATH", os.defpath)]),
+                "PYTHONPATH": str(import_root),
+                "PYTHONHASHSEED": "0",
+                "PYTHONDONTWRITEBYTECODE": "1",
+                "PYTHONUTF8": "1",
+                "HF_HUB_OFFLINE": "1",
+                "NO_COLOR": "1",
+            }
+        )
 
 
 def pinned_ruff(root: Path) -> str | None:

@@ -30,6 +30,13 @@ def grove(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return copy
 
 
+def run_command(*arguments: str | Path) -> subprocess.CompletedProcess[str]:
+    """Run the command as a user does."""
+    command = [sys.executable, "-m", "codemods.flex_passthrough", *map(str, arguments)]
+    env = {**os.environ, "PYTHONPATH": str(Path(__file__).parents[2])}
+    return subprocess.run(command, capture_output=True, text=True, check=False, env=env)
+
+
 def how(planned: Plan) -> dict[str, str]:
     return {change.path.name: change.how for change in planned.changes}
 
@@ -117,13 +124,10 @@ def test_root_outside_the_paths_given_is_left_alone(grove):
 
 
 def test_graph_of_a_model(grove):
-    command = [sys.executable, "-m", "codemods.flex_passthrough", "--show-graph", "cedar", str(grove)]
-    env = {**os.environ, "PYTHONPATH": str(Path(__file__).parents[2])}
-    shown = subprocess.run(command, capture_output=True, text=True, check=True, env=env).stdout
+    shown = run_command("--show-graph", "cedar", grove).stdout
     assert "modular_cedar.py" in shown
     assert "birch inherits" in shown
-    command[4] = "nothing"
-    result = subprocess.run(command, capture_output=True, text=True, check=False, env=env)
+    result = run_command("--show-graph", "nothing", grove)
     assert result.returncode == 2
     assert "Traceback" not in result.stderr
 
@@ -178,3 +182,34 @@ def test_override_whose_own_lines_are_at_fault_is_its_own_root(grove):
     for change in planned.changes:
         method = change.after.decode().split("def _update_causal_mask")[1]
         assert method.index("isinstance(attention_mask, BlockMask)") < method.index("attention_mask.bool()")
+
+
+def test_repository_s_own_checks_are_as_clean_after_as_before(grove):
+    result = run_command(grove, "--check-repository")
+    assert result.returncode == 0
+    for check in ("check_copies.py", "check_modular_conversion.py"):
+        assert f"utils/{check}: clean before and after" in result.stderr
+    assert "BlockMask" in (grove / "src/grove/models/birch/modeling_birch.py").read_text("utf-8")
+
+
+def test_nothing_is_written_where_the_repository_s_checks_have_more_to_say(grove):
+    check = grove / "utils" / "check_copies.py"
+    text = check.read_text("utf-8")
+    check.write_text(
+        text.replace("    if stale:", "        stale += [path] * ('BlockMask' in code)\n    if stale:"),
+        "utf-8",
+    )
+    before = {path: path.read_bytes() for path in grove.rglob("*.py")}
+    result = run_command(grove, "--check-repository")
+    assert result.returncode == 3
+    assert "utils/check_copies.py: says after what it did not say before: " in result.stderr
+    assert "Fixed" not in result.stderr
+    assert {path: path.read_bytes() for path in grove.rglob("*.py")} == before
+
+
+def test_repository_s_checks_need_a_repository(grove):
+    shutil.rmtree(grove / "utils")
+    result = run_command(grove, "--check-repository")
+    assert result.returncode == 2
+    assert "no utils/modular_model_converter.py above the tree" in result.stderr
+    assert "Traceback" not in result.stderr

@@ -98,6 +98,15 @@ def test_edit_that_nobody_inherits_stays_alone(checkout: Path, models: Path, run
     assert actions(result) == {"modeling_maple.py": "edited"}
 
 
+def test_edit_beside_the_library_is_carried_along(checkout: Path, edits: dict[Path, bytes], run: Run) -> None:
+    example = checkout / "examples" / "modular" / "modeling_example.py"
+    example.parent.mkdir(parents=True)
+    example.write_text("before = 1\n", "utf-8")
+    result = run(checkout, {**edits, example: b"after = 1\n"})
+    assert actions(result) == {**FOLLOWERS, "modeling_example.py": "edited"}
+    assert result.files[example] == b"after = 1\n"
+
+
 def test_working_tree_and_git_are_untouched(checkout: Path, edits: dict[Path, bytes], run: Run) -> None:
     git(checkout, "init", "-q", "-b", "trunk")
     git(checkout, "add", "-A")
