@@ -28,6 +28,7 @@ from codemods.flex_passthrough.mends.flex_branch import (
     read_inputs,
 )
 from codemods.flex_passthrough.mends.imports import TORCH
+from codemods.flex_passthrough.rules.forgotten_cache import forgetful_calls
 from codemods.flex_passthrough.rules.rule import Diagnosis, Mended, Place, Rule
 from codemods.maskflow.flow import Reach
 from codemods.maskflow.hierarchy import Hierarchy
@@ -93,6 +94,9 @@ def _diagnose_function(function: Function, hierarchy: Hierarchy) -> list[Diagnos
             found.append(
                 Diagnosis("FLEX003", function, returned.value, message, (), MakeCausal(branch.builder))
             )
+    for call, passing in forgetful_calls(function, hierarchy):
+        message = f"{passing.maker} is not told of the cache: its keys are more than the queries then"
+        found.append(Diagnosis("FLEX003", function, call, message, (), passing))
     return found
 
 
