@@ -25,6 +25,7 @@ from codemods.flex_passthrough.mends.imports import BLOCK_MASK, TORCH
 from codemods.flex_passthrough.mends.names import local_name
 from codemods.flex_passthrough.mends.window import compose_window
 from codemods.flex_passthrough.rules import flex006_live_capture as live_capture
+from codemods.flex_passthrough.rules.counted_positions import counted_positions
 from codemods.flex_passthrough.rules.pooling import mean_without_mask
 from codemods.flex_passthrough.rules.rule import Diagnosis, Mend, Mended, Place, Rule, speaking_of_tokens
 from codemods.flex_passthrough.rules.token_weights import AsWithoutMask, only_weighs_tokens
@@ -153,6 +154,8 @@ def _diagnose_function(function: Function, sites: tuple[Site, ...]) -> list[Diag
             asked, block = pooled
             mend = _guard(function.node, asked, site.subject, isinstance(asked.ops[0], ast.Is))
             guarded += block.orelse if isinstance(asked.ops[0], ast.Is) else block.body
+        elif (counted := counted_positions(function.node, around, site.subject)) is not None:
+            mend = counted
         else:
             test, keeps_out = _test_to_guard(site, around)
             leaves = test is not None and _leaves_for_four_dimensions(test, around)

@@ -184,6 +184,53 @@ def test_loss_is_reported_only(check_noop, helper):
     assert {finding.safety.value for finding in planned.findings} == {"report"}
 
 
+COUNTED = """\
+if cache_position is None:
+    cache_position = torch.arange(seen, seen + states.shape[1])
+if position_ids is None:
+    # padding has no position
+    position_ids = torch.cumsum(attention_mask, dim=1)
+    position_ids = (position_ids * attention_mask - 1).long()
+    position_ids = position_ids[:, seen:]
+states = states + self.places(position_ids)
+"""
+
+NUMBERED = """\
+if position_ids is None and not isinstance(attention_mask, torch.Tensor):
+    # A BlockMask says nothing of padding
+    position_ids = cache_position.unsqueeze(0)
+elif position_ids is None:
+"""
+
+
+def cached(body: str) -> str:
+    return model(body).replace("position_ids=None", "position_ids=None, cache_position=None, seen=0")
+
+
+def test_positions_counted_from_the_mask_are_those_of_the_cache(check_transformed):
+    check_transformed(
+        cached(COUNTED),
+        cached(COUNTED.replace("if position_ids is None:\n", NUMBERED)),
+        Settings(line_length=110),
+    )
+
+
+COUNTS_LEFT_ALONE = {
+    "no_positions_of_the_cache": COUNTED.partition("if position_ids")[2].join(["if position_ids", ""]),
+    "positions_of_the_cache_perhaps": COUNTED.replace("if cache_position is None:", "if seen:"),
+    "another_count": COUNTED.replace("* attention_mask - 1", "- attention_mask"),
+    "another_way_without_positions": COUNTED.replace(
+        "states = states + self", "else:\n    position_ids = position_ids + 1\nstates = states + self"
+    ),
+}
+
+
+@pytest.mark.parametrize("body", COUNTS_LEFT_ALONE.values(), ids=COUNTS_LEFT_ALONE)
+def test_other_counts_are_reported_only(check_noop, body):
+    planned = check_noop(cached(body))
+    assert {finding.safety.value for finding in planned.findings} == {"report"}
+
+
 LEFT_ALONE = {
     "pooled": "pooled = (states * attention_mask.unsqueeze(-1)).sum(1)\n",
     "bias_made_of_it": "if attention_mask is not None:\n    states = states + (1.0 - attention_mask)\n",
