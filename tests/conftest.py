@@ -1,8 +1,10 @@
-"""Fixtures for every room: small trees of files, written by the test that needs them."""
+"""Fixtures for every room: small trees of files, and interpreters to run model code in."""
 
 from __future__ import annotations
 
 import os
+import subprocess
+import sys
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from textwrap import dedent
@@ -43,3 +45,23 @@ def write_tree(tmp_path: Path) -> WriteTree:
         return root
 
     return write
+
+
+@pytest.fixture(scope="session")
+def torch_python() -> str:
+    """An interpreter that has torch: this one, or the one that CODEMODS_TORCH_PYTHON names."""
+    python = os.environ.get("CODEMODS_TORCH_PYTHON", sys.executable)
+    probe = subprocess.run(
+        [python, "-c", "import importlib.util as u; raise SystemExit(not u.find_spec('torch'))"]
+    )
+    if probe.returncode:
+        pytest.skip(f"{python} has no torch")
+    return python
+
+
+@pytest.fixture(scope="session")
+def bare_python(tmp_path_factory: pytest.TempPathFactory) -> str:
+    """An interpreter in whose environment nothing is installed."""
+    home = tmp_path_factory.mktemp("bare")
+    subprocess.run([sys.executable, "-m", "venv", "--without-pip", str(home)], check=True)
+    return str(next(path for path in (home / "bin/python", home / "Scripts/python.exe") if path.exists()))

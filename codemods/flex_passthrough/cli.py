@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 from functools import partial
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 from rich.console import Console
@@ -16,8 +16,12 @@ from codemods.flex_passthrough.progress import ProgressBar
 from codemods.flex_passthrough.regeneration import RegenerationError
 from codemods.review.finding import Status
 from codemods.source.problem import printable
+from codemods.verify.problem import CannotVerify
 
-DONE, FOUND, TROUBLE, REFUSED, INTERRUPTED = 0, 1, 2, 3, 130
+if TYPE_CHECKING:
+    from codemods.flex_passthrough.verification import Verified
+
+DONE, FOUND, TROUBLE, UNPROVEN, INTERRUPTED = 0, 1, 2, 3, 130
 
 _EPILOG = """\b
 Exit codes:
@@ -25,6 +29,7 @@ Exit codes:
   1    findings, under --check
   2    usage or configuration error, or a file that could not be read, parsed or written
   3    nothing was written: the repository's own checks would have more to say (--check-repository)
+  3    rewritten, and the verification (--verify) failed
   130  interrupted; files are as they were or fully changed, never half
 """
 
@@ -46,15 +51,22 @@ def command(**arguments: Any) -> None:
         show_graph(options.paths[0], options.show_graph)
         return
     try:
-        plan = _run(options, console)
-    except KeyboardInterrupt:
+        plan, verified = _run(options, console)
+    except (KeyboardInterrupt, click.Abort):
         console.print("interrupted; nothing was half-written", highlight=False)
         sys.exit(INTERRUPTED)
     except (RegenerationError, ValueError) as error:  # ValueError: a configuration, a pattern of --exclude
         raise click.UsageError(str(error)) from None
+    except CannotVerify as error:
+        console.print(
+            f"cannot verify, so nothing was written: {error}", highlight=False, markup=False, soft_wrap=True
+        )
+        sys.exit(TROUBLE)
     output.put(output.data(plan, options.output_format, dry_run=options.dry_run), options.output)
     _report(plan, console, options)
-    sys.exit(_exit_code(plan, options))
+    if verified is not None:
+        _show(verified, options)
+    sys.exit(_exit_code(plan, verified, options))
 
 
 def main() -> None:
@@ -62,8 +74,8 @@ def main() -> None:
     command(prog_name="flex_passthrough")
 
 
-def _run(options: Options, console: Console) -> api.Plan:
-    """Plan, and write unless the options say otherwise."""
+def _run(options: Options, console: Console) -> tuple[api.Plan, Verified | None]:
+    """Plan, write unless the options say otherwise, and verify if they say so."""
     settings = options.settings()
     say = partial(console.print, soft_wrap=True, highlight=False, markup=False)
     if not attend(options.paths, say, writes=options.writes):
@@ -71,9 +83,16 @@ def _run(options: Options, console: Console) -> api.Plan:
     shown = console.is_terminal and not (options.quiet or options.no_progress)
     with ProgressBar(console, shown=shown) as progress:
         plan = api.plan(options.paths, settings, progress)
-    if options.writes and not plan.is_refused:
-        api.apply(plan, wait=say)
-    return plan
+    if not options.writes or plan.is_refused:
+        return plan, None
+    if options.verify and plan.changes:
+        from codemods.flex_passthrough.verification import apply_and_verify
+        from codemods.verify.live import Terminal
+
+        with Terminal(console, show=shown) as watcher:
+            return plan, apply_and_verify(plan, options, watcher)
+    api.apply(plan, wait=say)
+    return plan, None
 
 
 def _report(plan: api.Plan, console: Console, options: Options) -> None:
@@ -91,11 +110,24 @@ def _report(plan: api.Plan, console: Console, options: Options) -> None:
             )
 
 
-def _exit_code(plan: api.Plan, options: Options) -> int:
+def _show(verified: Verified, options: Options) -> None:
+    """Show on stderr what came of the models; quietly, only where something failed."""
+    from codemods.verify.formats import text
+
+    for outcome in verified.outcomes:
+        if outcome.failed() or not options.quiet:
+            text.write(outcome, sys.stderr)
+    if verified.problem:
+        click.echo(f"rewritten, and now it cannot be run: {verified.problem}", err=True)
+
+
+def _exit_code(plan: api.Plan, verified: Verified | None, options: Options) -> int:
     if plan.is_refused:
-        return REFUSED
+        return UNPROVEN
     if plan.problems or plan.count(Status.FAILED):
         return TROUBLE
+    if verified is not None and verified.failed:
+        return UNPROVEN
     return FOUND if options.check and plan.changes else DONE
 
 

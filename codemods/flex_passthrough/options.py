@@ -26,6 +26,10 @@ class Options:
     dry_run: bool
     check: bool
     check_repository: bool
+    verify: bool
+    verify_case: tuple[str, ...]
+    env: str | None
+    yes: bool
     select: str | None
     ignore: str | None
     unsafe_fixes: bool
@@ -43,6 +47,17 @@ class Options:
     verbose: int
     no_progress: bool
     color: str
+
+    def __post_init__(self) -> None:
+        """Refuse what does not go together.
+
+        Raises:
+            click.UsageError: for ``--verify`` where nothing is written.
+        """
+        if self.verify and not self.writes:
+            raise click.UsageError(
+                "--verify runs what was rewritten, and nothing is: drop --dry-run or --check"
+            )
 
     @property
     def writes(self) -> bool:
@@ -121,6 +136,29 @@ _WHAT_HAPPENS = _group(
     ),
 )
 
+_VERIFICATION = _group(
+    "Verification, which runs the tree's code",
+    _option(
+        "--verify",
+        is_flag=True,
+        help="Run the models that are rewritten, before and after, against eager attention; exit 3 if "
+        "one crashes, is wrong, or is not what it was.",
+    ),
+    _option(
+        "--verify-case",
+        metavar="NAME",
+        multiple=True,
+        callback=lambda context, parameter, names: _known_cases(names),
+        help="This case, group of cases, or 'all', as in python -m codemods.verify --help (repeatable).",
+    ),
+    _option(
+        "--env",
+        type=click.Choice(["auto"]),
+        help="Run them in an environment made of what the tree requires, from --python.",
+    ),
+    _option("-y", "--yes", is_flag=True, help="Run them without asking or telling."),
+)
+
 _WHAT_IS_MENDED = _group(
     "What is mended, and how",
     _option("--select", metavar="RULE,...", help="Ask only these rules, by id or name."),
@@ -137,7 +175,8 @@ _WHAT_IS_MENDED = _group(
         "--python",
         metavar="INTERPRETER",
         type=_PATH,
-        help="What runs the repository's converter; it needs what that imports (default: this interpreter).",
+        help="What runs the repository's converter, and the models with --verify; it needs what they "
+        "import (default: this interpreter).",
     ),
     _option(
         "-j",
@@ -181,11 +220,24 @@ _WHAT_IS_SHOWN = _group(
 )
 
 
+def _known_cases(names: tuple[str, ...]) -> tuple[str, ...]:
+    from codemods.verify.cases import select
+
+    try:
+        select(names)
+    except KeyError as error:
+        raise click.BadParameter(
+            f"no case {error.args[0]!r}; python -m codemods.verify --help lists them"
+        ) from None
+    return names
+
+
 def with_options(function: _Function) -> _Function:
     """Give a command its paths and all options."""
     decorators: Sequence[Callable[..., Any]] = [
         click.argument("paths", nargs=-1, required=True, type=_PATH),
         *_WHAT_HAPPENS,
+        *_VERIFICATION,
         *_WHAT_IS_MENDED,
         *_WHAT_IS_SHOWN,
         click.version_option(codemods.__version__, prog_name="flex_passthrough"),

@@ -1,35 +1,13 @@
-"""Interpreters to run the harness in."""
+"""Small trees, and an interpreter that has one of them installed."""
 
 from __future__ import annotations
 
-import os
 import subprocess
-import sys
 from pathlib import Path
 
 import pytest
 
 TREES = Path(__file__).parent / "trees"
-
-
-@pytest.fixture(scope="session")
-def torch_python() -> str:
-    """An interpreter that has torch: this one, or the one that CODEMODS_TORCH_PYTHON names."""
-    python = os.environ.get("CODEMODS_TORCH_PYTHON", sys.executable)
-    probe = subprocess.run(
-        [python, "-c", "import importlib.util as u; raise SystemExit(not u.find_spec('torch'))"]
-    )
-    if probe.returncode:
-        pytest.skip(f"{python} has no torch")
-    return python
-
-
-@pytest.fixture(scope="session")
-def bare_python(tmp_path_factory: pytest.TempPathFactory) -> str:
-    """An interpreter in whose environment nothing is installed."""
-    home = tmp_path_factory.mktemp("bare")
-    subprocess.run([sys.executable, "-m", "venv", "--without-pip", str(home)], check=True)
-    return str(next(path for path in (home / "bin/python", home / "Scripts/python.exe") if path.exists()))
 
 
 @pytest.fixture(scope="session")
