@@ -110,7 +110,7 @@ def command(run: str | None, list_runs: bool, only_recover: bool, forget: bool, 
             _say(str(problem))
         _say("nothing was restored")
         sys.exit(TROUBLE)
-    except JournalError as error:
+    except (JournalError, OSError) as error:
         _say(str(error))
         sys.exit(TROUBLE)
     if not quiet:
@@ -120,13 +120,20 @@ def command(run: str | None, list_runs: bool, only_recover: bool, forget: bool, 
 def _chosen(store: Store, name: str | None) -> Run:
     runs = store.runs()
     if name is None:
+        problems = store.problems()  # one of these may be the latest
+        if problems:
+            raise UndoRefused([*problems, Problem(str(store.folder), 1, 1, "name the run to undo; see --list")])
         if not runs:
             raise click.UsageError("there is no run to undo")
         return runs[-1]
     for run in runs:
         if run.id == name:
             return run
-    raise click.UsageError(f"there is no run {printable(name)}; see --list")
+    raise _no_such(name)
+
+
+def _no_such(name: str) -> click.UsageError:
+    return click.UsageError(f"there is no run {printable(name)}; see --list")
 
 
 def _list(store: Store) -> int:
@@ -154,10 +161,10 @@ def _recover(store: Store, *, quiet: bool) -> int:
 
 
 def _forget(store: Store, name: str | None) -> int:
-    chosen = [_chosen(store, name)] if name else [run for run in store.runs() if run.state == "done"]
     with store.locked(_say):
-        for run in chosen:
-            run.forget()
+        for known in [name] if name else [run.id for run in store.runs() if run.state == "done"]:
+            if not store.forget(known):
+                raise _no_such(known)
     return DONE
 
 

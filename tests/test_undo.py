@@ -160,10 +160,13 @@ def test_listed(tree: Path, tmp_path: Path) -> None:
 
 
 def test_a_damaged_journal_is_listed(store: Store, tree: Path) -> None:
-    run(tree, b"new")
+    name = run(tree, b"new")
     (store.folder / "20200101-000000-01.done").write_bytes(b"?")
     assert "is a damaged journal; nothing is done with it" in undo("--list", code=2)
-    assert "2 files restored" in undo()
+    assert "name the run to undo" in undo(code=2)
+    assert "2 files restored" in undo(name)
+    undo("--forget", "20200101-000000-01")
+    assert undo("--list") == ""
 
 
 def test_forgotten(tree: Path, store: Store) -> None:

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from codemods.rewrite.journal import JournalError
 from codemods.rewrite.recovery import foretold, recover
+from codemods.rewrite.store import Store
 
 Say = Callable[[str], None]
 
@@ -22,15 +23,17 @@ def attend(paths: Sequence[Path], say: Say, *, writes: bool) -> bool:
     Returns:
         Whether the command may go on: not if an interrupted run is stuck.
     """
-    if not writes:
-        for line in foretold(paths):
-            say(line)
-        return True
     try:
+        for problem in Store.default().problems(finished=False):
+            say(str(problem))
+        if not writes:
+            for line in foretold(paths):
+                say(line)
+            return True
         recoveries = recover(paths, wait=say)
     except JournalError as error:
         say(str(error))
-        return False
+        return not writes
     for recovery in recoveries:
         say(str(recovery))
         for problem in recovery.problems:

@@ -91,8 +91,12 @@ class Run:
 
     def as_found(self) -> Run:
         """Return the run in the state that its journal is in: a step may have been cut short."""
-        found = (replace(self, state=state) for state in STATES)
-        return next((run for run in found if run.path.exists()), self)
+        for state in STATES:
+            run = replace(self, state=state)
+            with contextlib.suppress(OSError):
+                run.path.stat()
+                return run
+        return self
 
     def moved_to(self, state: State) -> Run:
         """Take the run to another state, so that it outlasts a power cut."""

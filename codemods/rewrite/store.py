@@ -79,7 +79,8 @@ class Store:
         try:
             yield
         finally:
-            lock.release()
+            with contextlib.suppress(OSError):  # at the latest it ends with this process
+                lock.release()
 
     def is_locked(self) -> bool:
         """Say whether another run is writing at this moment."""
@@ -103,12 +104,21 @@ class Store:
         return JournalError(Problem(str(self.folder), 1, 1, message))
 
     def runs(self) -> list[Run]:
-        """Return the runs with a complete journal, the earliest first; damaged journals are passed over."""
+        """Return the runs with a complete journal, the earliest first; damaged journals are passed over.
+
+        Raises:
+            JournalError: if the folder cannot be read.
+        """
         return self._read()[0]
 
-    def problems(self) -> list[Problem]:
-        """Return a line for each journal that cannot be read."""
-        return self._read()[1]
+    def problems(self, *, finished: bool = True) -> list[Problem]:
+        """Return a line for each journal that cannot be read, those of finished runs only if asked to.
+
+        Raises:
+            JournalError: if the folder cannot be read.
+        """
+        done = () if finished else (".done",)
+        return [problem for problem in self._read()[1] if not problem.path.endswith(done)]
 
     def interrupted(self, paths: tuple[Path, ...] = ()) -> list[Run]:
         """Return the runs that were begun and not ended, those that concern ``paths`` if any are given."""
@@ -135,17 +145,27 @@ class Store:
                 if age and (age >= KEPT_RUNS or room < 0 or status.st_mtime < oldest):
                     run.forget()
 
+    def forget(self, name: str) -> bool:
+        """Remove the journal of the run ``name``, also if it is damaged; say whether there was one."""
+        found = [path for path in self._journals() if path.stem == name]
+        for path in found:
+            path.unlink(missing_ok=True)
+        return bool(found)
+
     def _make(self) -> None:
-        if self.folder.is_dir():
-            return
-        self.folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-        bring_names_to_disk(self.folder.parent)
+        missing = [folder for folder in (self.folder, *self.folder.parents) if not folder.is_dir()]
+        for folder in reversed(missing):
+            folder.mkdir(exist_ok=True, mode=0o700)
+            bring_names_to_disk(folder.parent)
 
     def _journals(self) -> list[Path]:
         """Return the journals, complete or not, the earliest first."""
-        with contextlib.suppress(OSError):
+        try:
             return sorted(path for path in self.folder.iterdir() if path.suffix[1:] in STATES)
-        return []
+        except FileNotFoundError:  # no run has written anything yet
+            return []
+        except OSError as error:
+            raise self.unusable(error) from None
 
     def _read(self) -> tuple[list[Run], list[Problem]]:
         runs, problems = [], []

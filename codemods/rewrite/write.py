@@ -47,12 +47,13 @@ def check_writable(path: Path, before: bytes, name: str | None = None) -> os.sta
     """
     name = path.as_posix() if name is None else name
     target = Path(os.path.realpath(path))
+    effective = os.access in os.supports_effective_ids
     try:
         status = _status_unless_changed(target, before, name)
+        may_write = os.access(target.parent, os.W_OK | os.X_OK, effective_ids=effective)
     except OSError as error:
         raise _failed(name, error) from None
-    effective = os.access in os.supports_effective_ids
-    if not os.access(target.parent, os.W_OK | os.X_OK, effective_ids=effective):
+    if not may_write:
         raise WriteError(Problem(name, 1, 1, f"cannot be written: its folder is read-only; {_LEFT}"))
     return status
 

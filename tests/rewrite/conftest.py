@@ -28,14 +28,6 @@ def shared_folder() -> Iterator[Path]:
 
 
 @pytest.fixture
-def quick_folder() -> Iterator[Path]:
-    """A folder in memory, where there is one: waiting for a disk thousands of times takes long."""
-    memory = Path("/dev/shm")
-    with tempfile.TemporaryDirectory(dir=memory if os.access(memory, os.W_OK) else None) as folder:
-        yield Path(folder)
-
-
-@pytest.fixture
 def ordinary_user(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[[], AbstractContextManager[None]]]:
     """A context in which permissions count: root, whom they do not bind, becomes somebody else."""
     journals = tempfile.mkdtemp()
