@@ -122,7 +122,8 @@ def _chosen(store: Store, name: str | None) -> Run:
     if name is None:
         problems = store.problems()  # one of these may be the latest
         if problems:
-            raise UndoRefused([*problems, Problem(str(store.folder), 1, 1, "name the run to undo; see --list")])
+            which = Problem(str(store.folder), 1, 1, "name the run to undo; see --list")
+            raise UndoRefused([*problems, which])
         if not runs:
             raise click.UsageError("there is no run to undo")
         return runs[-1]
