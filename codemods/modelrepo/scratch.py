@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 import codecs
+import contextlib
+import os
 import re
 import shutil
+import stat
 import tempfile
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
+
+from filelock import FileLock, Timeout
 
 from codemods.modelrepo.checkout import Checkout
 
@@ -17,6 +22,8 @@ _MISLEADING = "modular_|examples/|src/{package}/"
 ignored_names = shutil.ignore_patterns(
     "__pycache__", ".git", "*.pyc", "*.egg-info", ".venv", "venv", "node_modules"
 )
+# How temporary folders are called, and the file in them that is locked for as long as a run needs them.
+_PREFIX, _LOCK = "codemods-", "in use"
 _EXAMPLES = re.compile(r"""["'](examples/[\w./-]+\.py)["']""")
 
 
@@ -72,8 +79,21 @@ def temporary_folder(checkout: Checkout) -> Iterator[Path]:
         raise ScratchError(
             f"the converter would misread the path of the temporary folder {base}; set TMPDIR to another"
         )
-    with tempfile.TemporaryDirectory(prefix="codemods-", dir=base, ignore_cleanup_errors=True) as name:
+    _sweep(base)
+    made = tempfile.TemporaryDirectory(prefix=_PREFIX, dir=base, ignore_cleanup_errors=True)
+    with made as name, FileLock(Path(name, _LOCK)):
         yield Path(name)
+
+
+def _sweep(base: Path) -> None:
+    """Remove what killed runs of this user left behind: their locks went with them."""
+    for folder in base.glob(f"{_PREFIX}*"):
+        with contextlib.suppress(OSError, Timeout):
+            status = folder.lstat()
+            is_ours = stat.S_ISDIR(status.st_mode) and status.st_uid == getattr(os, "getuid", lambda: 0)()
+            if is_ours and (folder / _LOCK).is_file():
+                with FileLock(folder / _LOCK, timeout=0):
+                    shutil.rmtree(folder, ignore_errors=True)
 
 
 @contextmanager

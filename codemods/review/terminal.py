@@ -78,8 +78,11 @@ def explain(finding: Finding) -> Iterator[str]:
 
 
 def print_summary(report: Report, console: Console) -> None:
-    """Print the end summary: what was fixed, in which files and how, and what was not, and why."""
+    """Print the end summary: each file and how it changed, what was fixed, and what was not, and why."""
     if report.changes:
+        width = max(len(change.how) for change in report.changes)
+        for change in report.changes:
+            _say(console, Text.assemble((f"{change.how:<{width}}  ", "dim"), printable(change.name)))
         _say(console, _headline(report))
         parts = ", ".join(f"{count} {how}" for how, count in report.how_files_change())
         _say(console, Text(f"  files: {parts}"))

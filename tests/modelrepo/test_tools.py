@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import subprocess
 import sys
 import time
 from pathlib import Path
@@ -186,6 +187,33 @@ def test_scratch_copy_is_complete_and_goes_away(grove: Path, models: Path) -> No
         scratch.write(models / "birch" / "modular_birch.py", b"x = 1\n")
     assert not scratch.root.exists()
     assert (models / "birch" / "modular_birch.py").read_bytes() != b"x = 1\n"
+
+
+def test_copy_that_a_killed_run_left_goes_with_the_next_run(
+    grove: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    base = tmp_path / "temporary"
+    base.mkdir()
+    monkeypatch.setattr("tempfile.tempdir", str(base))
+    code = (
+        "import os, signal, sys\nfrom pathlib import Path\n"
+        "from codemods.modelrepo.checkout import find_checkout\n"
+        "from codemods.modelrepo.scratch import scratch_copy\n"
+        "from codemods.source.tree import locate_tree\n"
+        "with scratch_copy(find_checkout(locate_tree(Path(sys.argv[1])))):\n"
+        "    os.kill(os.getpid(), signal.SIGKILL)\n"
+    )
+    env = {**os.environ, "TMPDIR": str(base), "PYTHONPATH": str(Path(__file__).parents[2])}
+    subprocess.run([sys.executable, "-c", code, str(grove)], env=env, check=False)
+    (left,) = base.iterdir()
+    (base / "codemods-of-somebody").mkdir()  # not one of ours: it holds no lock
+    checkout = find_checkout(locate_tree(grove))
+    assert checkout is not None
+    with scratch_copy(checkout) as used, scratch_copy(checkout) as other:
+        assert not left.exists()
+        assert used.root.is_dir()
+        assert other.root.is_dir()
+    assert [path.name for path in base.iterdir()] == ["codemods-of-somebody"]
 
 
 def test_link_in_the_tree_is_copied_not_followed_back(grove: Path, models: Path) -> None:

@@ -100,6 +100,8 @@ def test_summary_says_what_how_and_where(report):
     said = text(terminal.print_summary, report)
     assert "Would fix 1 finding at 1 root in 2 files." in said
     assert "files: 1 edited, 1 mirrored" in said
+    for change in report.changes:
+        assert f"{change.how:<8}  {change.name}\n" in said
     assert "no converter" in " ".join(said.split())
 
 
