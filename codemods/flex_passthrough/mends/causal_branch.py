@@ -39,14 +39,14 @@ def tell_of_cache(text: str, function_line: int, builder: str, width: int | None
     if any(keyword.arg == "query_length" for keyword in branch.call.keywords):
         return []
     inputs = read_inputs(function, branch.mask)
-    if inputs.tensor is None or inputs.position is None:
+    if inputs.queries is None or inputs.first_query is None:
         raise CannotMend(f"{function.name} does not show how many queries there are and where they stand")
     arguments = _arguments(source, branch.call)
-    arguments.append(f"query_length={inputs.tensor}.shape[1]")
+    arguments.append(f"query_length={inputs.queries}")
     if inputs.cache and inputs.longest:
         length = f"{inputs.cache}.{inputs.longest}() if {inputs.cache} is not None else None"
         arguments.append(f"key_length={length}")
-    arguments.append(f"offsets=({inputs.position}[0], 0)")
+    arguments.append(f"offsets=({inputs.first_query}, 0)")
     edits = [_lay_out_build(source, branch, arguments, width)]
     if not branch.asks_for_dimensions:
         edits.append(_only_two_dimensions(source, branch, width))

@@ -75,6 +75,8 @@ class Inputs:
         tensor: holds the hidden states, shape (batch, queries, ...).
         cache: holds the cache, or None.
         position: holds the positions of the queries, shape (queries,).
+        shape: holds (batch, queries), where older methods are given that.
+        seen: holds the number of tokens in the cache, likewise.
         past: what the method calls the number of tokens in the cache.
         longest: the cache's method that tells how many keys a cache of fixed length has.
     """
@@ -84,11 +86,27 @@ class Inputs:
     position: str | None
     past: str
     longest: str | None
+    shape: str | None = None
+    seen: str | None = None
 
     @property
     def cached(self) -> bool:
         """Whether queries may stand behind keys of earlier calls."""
-        return self.cache is not None and self.position is not None
+        return (self.cache is not None and self.position is not None) or self.seen is not None
+
+    @property
+    def queries(self) -> str | None:
+        """How the method says how many queries there are."""
+        if self.shape is not None and self.seen is not None:
+            return f"{self.shape}[-1]"
+        return f"{self.tensor}.shape[1]" if self.tensor is not None else None
+
+    @property
+    def first_query(self) -> str | None:
+        """How the method says where the first query stands."""
+        if self.seen is not None:
+            return self.seen
+        return f"{self.position}[0]" if self.position is not None else None
 
 
 def flex_branches(function: Definition) -> Iterator[FlexBranch]:
@@ -136,7 +154,10 @@ def read_inputs(function: Definition, mask: str) -> Inputs:
             past = ast.unparse(node.targets[0])
     if position is None and "cache_position" in parameters:
         position = "cache_position"
-    return Inputs(tensor, cache, position, past, longest)
+    shape, seen = (name if name in parameters else None for name in ("input_shape", "past_key_values_length"))
+    if position is not None or shape is None:
+        seen = None
+    return Inputs(tensor, cache, position, past, longest, shape, seen)
 
 
 def parameter_names(function: Definition) -> list[str]:

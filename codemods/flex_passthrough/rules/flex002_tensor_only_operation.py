@@ -331,6 +331,8 @@ def _zeroes_padding(block: ast.If, mask: str) -> bool:
         return False
     if not isinstance(last, ast.Assign):
         return False
+    if _fills_padding(last, mask):
+        return True
     product = last.value
     while (
         isinstance(product, ast.Call)
@@ -342,6 +344,13 @@ def _zeroes_padding(block: ast.If, mask: str) -> bool:
         return False
     states = [ast.unparse(target) for target in last.targets]
     return states == [ast.unparse(product.left)] and _is_column(product.right, mask)
+
+
+def _fills_padding(statement: ast.Assign, mask: str) -> bool:
+    """``states = states.masked_fill(~mask.unsqueeze(1).unsqueeze(-1), 0)``, the heads before the tokens."""
+    states = ast.unparse(statement.targets[0])
+    columns = [f"{mask}.unsqueeze(1).unsqueeze(-1)", f"{mask}[:, None, :, None]", f"{mask}.unsqueeze(-1)"]
+    return ast.unparse(statement.value) in [f"{states}.masked_fill(~{column}, 0)" for column in columns]
 
 
 def _notes_dtype(statement: ast.stmt) -> bool:

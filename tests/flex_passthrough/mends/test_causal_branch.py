@@ -123,3 +123,25 @@ def test_cache_that_only_grows_is_asked_for_no_length() -> None:
 def test_refused(mend, old: str, new: str, reason: str) -> None:
     with pytest.raises(CannotMend, match=reason):
         mend(METHOD.replace(old, new))
+
+
+OLDER = """\
+def make_mask(config, mask, input_shape, embeds, past_key_values_length):
+    if config._attn_implementation == "flex_attention":
+        if isinstance(mask, torch.Tensor):
+            mask = build(mask)
+    else:
+        mask = dense(mask, input_shape, embeds, past_key_values_length)
+    return mask
+"""
+
+
+def test_older_method_is_given_its_lengths() -> None:
+    told = "mask = build(mask, query_length=input_shape[-1], offsets=(past_key_values_length, 0))"
+    assert told in tell(OLDER)
+    assert tell(tell(OLDER)) == tell(OLDER)
+
+
+def test_length_of_the_cache_alone_does_not_say_how_many_queries_there_are() -> None:
+    with pytest.raises(CannotMend, match="does not show"):
+        tell(OLDER.replace("input_shape", "size"))

@@ -47,6 +47,13 @@ GUARDED = {
         "attention_mask is not None",
         "isinstance(attention_mask, torch.Tensor)",
     ),
+    "padding_filled_with_zeros": (
+        "if attention_mask is not None:\n"
+        "    attention_mask = attention_mask.to(dtype=torch.bool)\n"
+        "    states = states.masked_fill(~attention_mask.unsqueeze(1).unsqueeze(-1), 0)\n",
+        "attention_mask is not None",
+        "isinstance(attention_mask, torch.Tensor)",
+    ),
     "tokens_counted": (
         "lengths = attention_mask.sum(-1) if attention_mask is not None else input_ids.shape[1]\n",
         "attention_mask is not None",
@@ -232,6 +239,10 @@ def test_other_counts_are_reported_only(check_noop, body):
 
 
 LEFT_ALONE = {
+    "filled_with_another_value": (
+        "if attention_mask is not None:\n"
+        "    states = states.masked_fill(~attention_mask.unsqueeze(-1), float('-inf'))\n"
+    ),
     "pooled": "pooled = (states * attention_mask.unsqueeze(-1)).sum(1)\n",
     "bias_made_of_it": "if attention_mask is not None:\n    states = states + (1.0 - attention_mask)\n",
     "heads_made_of_it": "m = attention_mask.view(-1, 1, 1, 4) if attention_mask is not None else None\n",
