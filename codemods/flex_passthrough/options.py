@@ -168,8 +168,9 @@ _WHAT_IS_MENDED = _group(
     _option(
         "--mode",
         type=click.Choice([mode.value for mode in Mode]),
-        help="auto: edit the root, generated files and copies follow. in-place: edit each offending "
-        "definition itself. modular: only through the repository's converter.",
+        help="auto: edit the root, generated files and copies follow. mirror: likewise, but never run the "
+        "repository's converter. in-place: edit each offending definition itself. modular: only through "
+        "the converter.",
     ),
     _option(
         "--python",

@@ -61,7 +61,7 @@ def regenerate_changes(
     """
     mode = settings.mode
     unchanged = Regenerated(changes)
-    if mode is Mode.IN_PLACE or not any(_has_followers(change) for change in changes):
+    if mode in (Mode.IN_PLACE, Mode.MIRROR) or not any(_has_followers(change) for change in changes):
         return unchanged
     checkout = find_checkout(tree)
     if checkout is None:

@@ -14,11 +14,13 @@ class Mode(str, Enum):
     """Where edits go.
 
     * auto: to the root; generated files and copies follow.
+    * mirror: as auto, but generated files are always edited like their root; nothing in the tree is run.
     * in-place: to each offending definition itself, whatever it was generated or copied from.
     * modular: to the root, and through the repository's own converter or not at all.
     """
 
     AUTO = "auto"
+    MIRROR = "mirror"
     IN_PLACE = "in-place"
     MODULAR = "modular"
 

@@ -1,0 +1,10 @@
+"""``python -m codemods.fleet``."""
+
+from codemods.source.import_path import forget_working_directory
+
+forget_working_directory()
+
+from codemods.fleet.cli import main  # noqa: E402 - not before the import path is safe
+
+if __name__ == "__main__":
+    main()

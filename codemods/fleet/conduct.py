@@ -1,0 +1,127 @@
+"""Conducting a run: from what the user asked for to the engine, the ledger and the pages."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import signal
+import threading
+from collections.abc import Iterator, Mapping
+from dataclasses import asdict, dataclass, fields
+from pathlib import Path
+from typing import Any
+
+from rich.console import Console
+
+from codemods.fleet.engines.engine import Engine
+from codemods.fleet.engines.isolated import remove_leftovers
+from codemods.fleet.engines.local import LocalEngine
+from codemods.fleet.ledger import Ledger
+from codemods.fleet.overview import Overview, overview
+from codemods.fleet.pages import as_csv, as_html, as_json
+from codemods.fleet.place import Place
+from codemods.fleet.progress import Progress
+from codemods.fleet.results import write_whole
+from codemods.fleet.run import Order, Run
+from codemods.fleet.store import open_store
+from codemods.fleet.task import BranchStyle, Limits
+
+
+@dataclass(frozen=True)
+class Wishes:
+    """What the user asked for, as a later `resume` finds it in the ledger."""
+
+    stages: tuple[str, ...] = ("fetch", "plan")
+    jobs: int = 1
+    seconds: float = 900.0
+    memory: float = 8.0
+    retries: int = 2
+    store: str = ""
+    branch: str = BranchStyle.branch
+    author: str = BranchStyle.author
+    message: str = BranchStyle.message
+
+    def to_json(self) -> dict[str, Any]:
+        """Return them as JSON data."""
+        return asdict(self)
+
+    @classmethod
+    def from_json(cls, data: Mapping[str, Any]) -> Wishes:
+        """Read what :meth:`to_json` wrote; what is not known is passed over."""
+        known = {field.name for field in fields(cls)}
+        wishes = {name: value for name, value in data.items() if name in known}
+        return cls(**{**wishes, "stages": tuple(wishes.get("stages", cls.stages))})
+
+
+def conduct(
+    place: Place, ledger: Ledger, wishes: Wishes, console: Console, *, shown: bool, pinned: bool
+) -> Overview:
+    """Run the fleet in the ledger; write the pages, also when it is interrupted.
+
+    Raises:
+        KeyboardInterrupt: when it is interrupted, by a key or by SIGTERM.
+        LedgerError: if something could not be put on record.
+        StageFailure: if the store cannot be used.
+    """
+    where = wishes.store or str(place.store.absolute())
+    open_store(where)
+    remove_leftovers(place.scratch)
+    order = Order(
+        wishes.stages,
+        place.scratch.absolute(),
+        where,
+        Limits(wishes.seconds, int(wishes.memory * 2**30)),
+        BranchStyle(wishes.branch, wishes.author, wishes.message),
+        wishes.retries,
+        pinned,
+    )
+    ledger.begin(wishes.to_json(), os.getpid())
+    try:
+        with (
+            _termination_interrupts(),
+            Progress(len(ledger.repositories()), console, shown=shown) as progress,
+        ):
+            Run(ledger, place.results, make_engine(wishes), order, progress).go()
+    finally:
+        ledger.end()
+        found = overview(ledger.repositories(), wishes.stages)
+        write_pages(place, found)
+        remove_leftovers(place.scratch)
+    return found
+
+
+def make_engine(wishes: Wishes) -> Engine:
+    """Return the engine that was asked for."""
+    return LocalEngine(wishes.jobs)
+
+
+def write_pages(place: Place, found: Overview) -> None:
+    """Write the pages of the fleet into the work directory."""
+    write_whole(place.page("json"), as_json.render(found).encode())
+    write_whole(place.page("csv"), as_csv.render(found).encode())
+    with contextlib.suppress(as_html.NoTemplates):
+        write_whole(place.page("html"), as_html.render(found).encode())
+
+
+@contextlib.contextmanager
+def _termination_interrupts() -> Iterator[None]:
+    """Let SIGTERM end a run as Ctrl-C does."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+
+    def interrupt(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    before = signal.signal(signal.SIGTERM, interrupt)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
+
+
+def relative(path: Path) -> str:
+    """Return a path as the user would write it."""
+    with contextlib.suppress(ValueError):
+        return str(path.relative_to(Path.cwd()))
+    return str(path)

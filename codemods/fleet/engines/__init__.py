@@ -1,0 +1,1 @@
+"""Engines: where tasks are carried out, behind one small interface."""

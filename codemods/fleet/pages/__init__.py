@@ -1,0 +1,1 @@
+"""Pages of the whole fleet: HTML, CSV, JSON, and the table for a terminal."""

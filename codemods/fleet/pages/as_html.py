@@ -1,0 +1,32 @@
+"""The fleet as one HTML page, which opens without a network and runs nothing from elsewhere."""
+
+from __future__ import annotations
+
+from importlib import resources
+
+from codemods.fleet.overview import Overview
+from codemods.fleet.pages.as_json import STATES
+
+
+class NoTemplates(Exception):
+    """The library that fills templates is not installed; one line says what to do."""
+
+
+def render(overview: Overview) -> str:
+    """Return the page.
+
+    Raises:
+        NoTemplates: if jinja2 is not installed.
+    """
+    try:
+        import jinja2
+    except ImportError:
+        raise NoTemplates("the HTML page needs jinja2: pip install 'model-codemods[fleet]'") from None
+    template = (
+        resources.files("codemods.fleet.pages").joinpath("fleet.html.jinja").read_text(encoding="utf-8")
+    )
+    environment = jinja2.Environment(autoescape=True, undefined=jinja2.StrictUndefined)
+    verified = any("fixed" in row.numbers for row in overview.rows)
+    return (
+        environment.from_string(template).render(overview=overview, states=STATES, verified=verified) + "\n"
+    )

@@ -1,0 +1,1 @@
+"""Where repositories come from: checkouts, bare repositories, URLs, folders, archives, the package index."""

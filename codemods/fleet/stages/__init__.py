@@ -1,0 +1,1 @@
+"""What is done for one repository: fetch, plan, mend, verify."""

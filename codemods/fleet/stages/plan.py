@@ -1,0 +1,118 @@
+"""Plan: find what is wrong and work out the patch. Equal content is planned once for the whole fleet."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import codemods
+from codemods.fleet.failure import StageFailure
+from codemods.fleet.stages.bench import Bench
+from codemods.fleet.task import Finished
+from codemods.flex_passthrough import api
+from codemods.flex_passthrough.config import ConfigError, load_config
+from codemods.flex_passthrough.regeneration import RegenerationError
+from codemods.flex_passthrough.settings import Mode, Settings
+from codemods.review.finding import Status
+from codemods.review.json_report import render_json
+from codemods.review.report import relative_names
+from codemods.rewrite.diff import unified_diff
+
+# Changes when the artifacts of a plan do.
+_FORM = 1
+
+
+def plan_key(bench: Bench) -> str:
+    """Return a digest of all that the plan depends on."""
+    own_name = bench.label if "__init__.py" in bench.survey.files else ""
+    parts = [codemods.__version__, _FORM, bench.content, bench.entry.subdirectory, own_name]
+    options = json.dumps(bench.entry.options, sort_keys=True)
+    return hashlib.sha256("\0".join([*map(str, parts), options]).encode()).hexdigest()
+
+
+def plan(bench: Bench) -> Finished:
+    """Return the plan from the store, or work it out and keep it there."""
+    key = plan_key(bench)
+    artifacts = bench.store.get(key)
+    reused = artifacts is not None
+    if artifacts is None:
+        with bench.store.claim(key, bench.task.limits.seconds / 2):
+            artifacts = bench.store.get(key)  # somebody else may have worked it out meanwhile
+            reused = artifacts is not None
+            if artifacts is None:
+                artifacts = _worked_out(bench)
+                bench.store.put(key, artifacts)
+    bench.plan = artifacts
+    summary = json.loads(artifacts["summary.json"])
+    bench.say(
+        f"{summary['findings']} findings, {summary['would_fix']} to be mended in {summary['files']} files"
+    )
+    return Finished(
+        "plan",
+        "done",
+        content=hashlib.sha256(artifacts["patch.diff"]).hexdigest(),
+        notes=tuple(summary.pop("notes")),
+        summary=summary,
+        artifacts={name: data for name, data in artifacts.items() if name != "summary.json"},
+        reused=reused,
+    )
+
+
+def _worked_out(bench: Bench) -> dict[str, bytes]:
+    tree = bench.tree
+    try:
+        report = api.plan([bench.below(tree)], _settings(bench, tree))
+    except (RegenerationError, ValueError) as error:
+        raise StageFailure(str(error)) from None
+    patch = b"".join(
+        unified_diff(name, change.before, change.after)
+        for name, change in relative_names(report.changes, tree)
+    )
+    shown = replace(report, root=Path(bench.entry.subdirectory or "."))
+    summary: dict[str, Any] = {
+        "findings": len(report.findings),
+        **{status.value.replace("-", "_"): report.count(status) for status in Status},
+        "roots": len(report.roots(Status.WOULD_FIX)),
+        "files": len(report.changes),
+        "problems": len(report.problems),
+        "notes": [*map(str, report.problems[:3]), *report.notices],
+    }
+    return {
+        "patch.diff": patch,
+        "findings.json": render_json(shown, "fleet").encode(),
+        "summary.json": json.dumps(summary, sort_keys=True).encode(),
+    }
+
+
+def _settings(bench: Bench, tree: Path) -> Settings:
+    """Return the repository's own settings, overruled by the manifest's."""
+    options = bench.entry.options
+    settings = _own_settings(bench.below(tree), tree)
+    return replace(
+        settings,
+        select=tuple(options.get("select", settings.select)),
+        ignore=tuple(options.get("ignore", settings.ignore)),
+        exclude=(*settings.exclude, *options.get("exclude", ())),
+        unsafe_fixes=options.get("unsafe-fixes", settings.unsafe_fixes),
+        mode=Mode(options.get("mode", Mode.MIRROR)),
+        line_length=options.get("line-length", settings.line_length),
+    )
+
+
+def _own_settings(start: Path, top: Path) -> Settings:
+    """Read the nearest ``pyproject.toml`` in the repository."""
+    folder = start if start.is_dir() else start.parent
+    while True:
+        path = folder / "pyproject.toml"
+        if path.is_file():
+            try:
+                return load_config(path, required=False)
+            except ConfigError as error:
+                raise StageFailure(str(error).replace(f"{top}{os.sep}", "")) from None
+        if folder == top:
+            return Settings()
+        folder = folder.parent

@@ -1,0 +1,46 @@
+"""The status of a run, while it is at work or after."""
+
+from __future__ import annotations
+
+import time
+from datetime import timedelta
+
+from rich.console import Console
+
+from codemods.fleet.conduct import Wishes
+from codemods.fleet.ledger import Ledger
+from codemods.fleet.overview import overview
+from codemods.fleet.pages.as_table import summary
+from codemods.source.problem import printable
+
+
+def print_status(ledger: Ledger, console: Console) -> None:
+    """Print how far the last run is, what each worker does, and what failed."""
+    run = ledger.last_run()
+    found = overview(ledger.repositories(), Wishes.from_json(run).stages)
+    console.print(summary(found), highlight=False)
+    if run and run["ended"] is None:
+        left = _time_left(found.rows, run["started"])
+        console.print(f"at work as process {run['pid']}{left}, or killed: then `resume`", highlight=False)
+    for activity in ledger.activities():
+        seconds = time.time() - activity.since
+        console.print(
+            f"  worker {activity.worker}: {activity.repository}, {activity.stage} for {seconds:.0f} s",
+            highlight=False,
+            markup=False,
+        )
+    for row in found.rows:
+        if row.state == "failed":
+            console.print(
+                f"  {row.name}: {row.stage}: {printable(row.reason)}", highlight=False, markup=False
+            )
+
+
+def _time_left(rows, begun: float) -> str:  # type: ignore[no-untyped-def]
+    """Return an estimate from what was put on record since the run began."""
+    fresh = sum(any(stage.started >= begun for stage in row.stages) for row in rows if row.state != "pending")
+    pending = sum(row.state == "pending" for row in rows)
+    if not fresh or not pending:
+        return ""
+    seconds = (time.time() - begun) / fresh * pending
+    return f", about {timedelta(seconds=round(seconds))} left"
