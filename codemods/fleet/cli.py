@@ -15,15 +15,13 @@ from rich.console import Console
 
 import codemods
 from codemods.fleet.conduct import Wishes, conduct
-from codemods.fleet.entry import safe_name
+from codemods.fleet.entry import EntryError, options_from, safe_name
 from codemods.fleet.failure import StageFailure
 from codemods.fleet.ledger import Ledger, LedgerError
 from codemods.fleet.manifest import ManifestError, read_manifests
 from codemods.fleet.overview import Overview, overview
 from codemods.fleet.pages import as_csv, as_html, as_json, as_table
 from codemods.fleet.place import DEFAULT, Place
-from codemods.flex_passthrough.config import ConfigError, rule_ids
-from codemods.flex_passthrough.settings import Mode
 
 DONE, FOUND, TROUBLE, INTERRUPTED = 0, 1, 2, 130
 
@@ -64,7 +62,7 @@ def _told(function: Callable[..., None]) -> Callable[..., None]:
     def wrapped(*arguments: Any, **options: Any) -> None:
         try:
             function(*arguments, **options)
-        except (LedgerError, ManifestError, ConfigError, StageFailure, as_html.NoTemplates) as error:
+        except (LedgerError, ManifestError, EntryError, StageFailure, as_html.NoTemplates) as error:
             click.echo(f"error: {error}", err=True)
             sys.exit(TROUBLE)
 
@@ -84,7 +82,7 @@ def _told(function: Callable[..., None]) -> Callable[..., None]:
 @click.option("--unsafe-fixes", is_flag=True, help="Also mend models that do not claim flex attention.")
 @click.option(
     "--mode",
-    type=click.Choice([mode.value for mode in Mode]),
+    metavar="MODE",
     help="mirror (the default here): generated files are edited like their root, and nothing that a "
     "repository holds is run. auto, modular: run its own converter.",
 )
@@ -263,11 +261,11 @@ def _go(
 
 def _defaults(given: dict[str, Any]) -> dict[str, Any]:
     """Return what the command line says for every repository of which the manifest says nothing else."""
-    lists = {
-        key: list(rule_ids(given[key].split(","), f"--{key}")) for key in ("select", "ignore") if given[key]
-    }
-    plain = {key: given[key] for key in ("mode", "subdirectory") if given[key]}
-    return {**lists, **plain, **({"unsafe-fixes": True} if given["unsafe_fixes"] else {})}
+    words = {key: given[key].split(",") for key in ("select", "ignore") if given[key]}
+    mode = {"mode": given["mode"]} if given["mode"] else {}
+    options = options_from({**words, **mode}, "--")
+    inside = {"subdirectory": given["subdirectory"]} if given["subdirectory"] else {}
+    return {**options, **inside, **({"unsafe-fixes": True} if given["unsafe_fixes"] else {})}
 
 
 def _absolute(store: str) -> str:

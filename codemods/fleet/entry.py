@@ -12,9 +12,6 @@ from pathlib import PurePosixPath
 from typing import Any
 from urllib.parse import urlsplit, urlunsplit
 
-from codemods.flex_passthrough.config import ConfigError, rule_ids
-from codemods.flex_passthrough.settings import Mode
-
 KINDS = ("path", "git", "pypi")
 
 _REQUIREMENT = re.compile(r"[A-Za-z0-9](?:[\w.-]*[A-Za-z0-9])?\s*==\s*[\w.!+-]+")
@@ -112,7 +109,7 @@ def entry_from(data: Mapping[str, Any]) -> Entry:
         str(data.get("name", "")) or _name_from(kind, location),
         ref,
         "" if subdirectory == "." else subdirectory,
-        _options(data),
+        options_from(data),
         dict(data.get("verify", {})),
         bool(data.get("sdist", False)),
     )
@@ -150,22 +147,42 @@ def _name_from(kind: str, location: str) -> str:
     return safe_name(last)
 
 
-def _options(data: Mapping[str, Any]) -> dict[str, Any]:
-    options = {
-        k: data[k] for k in ("select", "ignore", "exclude", "unsafe-fixes", "line-length") if k in data
-    }
+def options_from(data: Mapping[str, Any], where: str = "") -> dict[str, Any]:
+    """Check what the codemod is told, and return it with rules by their ids.
+
+    Args:
+        data: among other keys, those of ``[tool.flex_passthrough]``.
+        where: what stands before a key in messages.
+
+    Raises:
+        EntryError: for a rule or mode that does not exist.
+    """
+    options = {key: data[key] for key in ("exclude", "unsafe-fixes", "line-length") if key in data}
+    for key in ("select", "ignore"):
+        if key in data:
+            options[key] = _rules(data[key], f"{where}{key}")
+    if "mode" in data:
+        options["mode"] = _mode(data["mode"], f"{where}mode")
+    return options
+
+
+def _rules(names: list[str], where: str) -> list[str]:
+    # The rules bring the whole analysis along, and most manifests name none.
+    from codemods.flex_passthrough.config import ConfigError, rule_ids
+
     try:
-        for key in ("select", "ignore"):
-            if key in options:
-                options[key] = list(rule_ids(options[key], key))
+        return list(rule_ids(names, where))
     except ConfigError as error:
         raise EntryError(str(error)) from None
-    if "mode" in data:
-        if data["mode"] not in [mode.value for mode in Mode]:
-            choices = ", ".join(mode.value for mode in Mode)
-            raise EntryError(f"mode must be one of {choices}, not {data['mode']!r}")
-        options["mode"] = data["mode"]
-    return options
+
+
+def _mode(name: str, where: str) -> str:
+    from codemods.flex_passthrough.settings import Mode
+
+    choices = [mode.value for mode in Mode]
+    if name not in choices:
+        raise EntryError(f"{where} must be one of {', '.join(choices)}, not {name!r}")
+    return name
 
 
 def _check(data: Mapping[str, Any], types: Mapping[str, type], where: str) -> None:

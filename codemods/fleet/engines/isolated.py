@@ -21,7 +21,6 @@ from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import Any
 
-from codemods.fleet.stages.carry_out import carry_out
 from codemods.fleet.task import Ended, Event, Finished, Started, Task
 
 # From a server that has imported everything once, a process is there in milliseconds.
@@ -33,7 +32,7 @@ def context() -> Any:
     """Return how processes are started here."""
     found = multiprocessing.get_context(_METHOD)
     if _METHOD == "forkserver":
-        found.set_forkserver_preload([__name__, "libcst"])
+        found.set_forkserver_preload([__name__, "codemods.fleet.stages.carry_out", "libcst"])
     return found
 
 
@@ -121,7 +120,7 @@ def _kill_group(process: Any) -> None:
 
 
 def _serve(task: Task, connection: Connection, lifeline: Connection) -> None:
-    """Do the task, in the child process."""
+    """Do the task, in the child process; only there the analysis is imported."""
     with contextlib.suppress(OSError, AttributeError):
         os.setsid()
     signal.signal(signal.SIGINT, signal.SIG_IGN)
@@ -129,6 +128,8 @@ def _serve(task: Task, connection: Connection, lifeline: Connection) -> None:
     _silence()
     if "verify" not in task.stages:  # the harness limits its own processes
         _limit_memory(task.limits.memory)
+    from codemods.fleet.stages.carry_out import carry_out
+
     carry_out(task, connection.send)
     connection.send(Ended())
 
