@@ -18,8 +18,8 @@ from pathlib import Path
 from codemods.flex_passthrough.plan import Plan, make_plan
 from codemods.flex_passthrough.scan import Progress
 from codemods.flex_passthrough.settings import Mode, Settings
+from codemods.review.change import Change
 from codemods.review.finding import Finding, Status
-from codemods.review.report import Change
 from codemods.rewrite.recovery import recover
 from codemods.rewrite.store import Wait
 from codemods.rewrite.transaction import Outcome, write_all

@@ -15,6 +15,7 @@ from codemods.flex_passthrough.rules.rule import Mend, Place
 from codemods.flex_passthrough.syntax import find_definition
 from codemods.maskflow.index import Function, Index, Module
 from codemods.modelrepo.definition import Definition
+from codemods.review.change import Change
 from codemods.rewrite.check import check_parses
 from codemods.rewrite.edit import Edit, apply_edits
 from codemods.source.text import SourceFile
@@ -52,14 +53,13 @@ class FileEdits:
 
 
 class Workshop:
-    """Turns mends into new file contents. A trial is accepted whole or leaves no trace."""
+    """Turns mends into edits, and edits into new file contents. What it made once it makes no second time."""
 
     def __init__(self, index: Index, files: Sequence[Path], line_length: int | None) -> None:
         self._index = index
         self._files = set(files)
         self._line_length = line_length
-        self._accepted = FileEdits()
-        self._results: dict[Path, bytes] = {}
+        self._rendered: dict[tuple[object, ...], bytes] = {}
         self._widths: dict[Path, int] = {}
 
     def may_edit(self, path: Path) -> bool:
@@ -101,37 +101,37 @@ class Workshop:
                 trial.add(shared.path, (), (), "edited")
                 trial.helpers.add(shared.path)
 
-    def accept(self, trial: FileEdits) -> None:
-        """Make ``trial`` part of the result.
-
-        Raises:
-            CannotMend, OverlappingEdits, RewriteError: if the files would not come out right; the
-                workshop is then as it was before.
-        """
-        together = self._accepted.merged(trial)
-        results = {path: self._render(path, together) for path in trial.paths()}
-        self._accepted = together
-        self._results.update(results)
-
-    def edited(self) -> list[Path]:
-        """Return the files that change, in order of their paths."""
-        return sorted(self._results)
-
-    def result(self, path: Path) -> tuple[SourceFile, bytes]:
-        """Return a file as it is and the bytes that it will hold."""
-        return self._module(path).source, self._results[path]
-
-    def how(self, path: Path) -> str:
-        """Return how a file comes to change."""
-        return self._accepted.how[path]
+    def source(self, path: Path) -> SourceFile:
+        """Return a file as it is."""
+        return self._module(path).source
 
     def name(self, path: Path) -> str:
         """Return how reports call a file."""
         return self._index.tree.display(path)
 
-    def _render(self, path: Path, together: FileEdits) -> bytes:
-        source = self._module(path).source
+    def module_name(self, path: Path) -> str:
+        """Return the dotted name that Python gives to a file."""
+        return self._index.tree.module_name(path)
+
+    def replaced(self, path: Path, edits: Iterable[Edit]) -> list[tuple[str, str]]:
+        """Return what edits replace in a file, and by what, in the order of the text."""
+        text = self._module(path).source.text
+        return [(text[edit.start : edit.end], edit.replacement) for edit in sorted(set(edits))]
+
+    def render(self, path: Path, together: FileEdits) -> bytes:
+        """Return what a file holds after all edits, imports and helpers in ``together``.
+
+        Raises:
+            CannotMend, OverlappingEdits, RewriteError: if the file would not come out right.
+        """
         needs = list(dict.fromkeys(together.needs[path]))
+        key = (path, *sorted(set(together.edits[path])), *needs, path in together.helpers)
+        if key not in self._rendered:
+            self._rendered[key] = self._render(path, together, needs)
+        return self._rendered[key]
+
+    def _render(self, path: Path, together: FileEdits, needs: list[Need]) -> bytes:
+        source = self.source(path)
         guard = self._guard()
         text = apply_edits(source.text, together.edits[path])
         text = apply_edits(text, require_imports(text, needs, guard=guard, width=self._width(source)))
@@ -163,3 +163,39 @@ class Workshop:
         """Return the tree's own flex-attention module, if it may be edited."""
         found = sorted(path for path in self._files if path.parts[-2:] == INTEGRATION)
         return self._index.module_at(found[0]) if found else None
+
+
+class Bench:
+    """Where accepted edits come together. A trial is accepted whole or leaves no trace."""
+
+    def __init__(self, workshop: Workshop) -> None:
+        self._workshop = workshop
+        self._accepted = FileEdits()
+        self._results: dict[Path, bytes] = {}
+
+    def accept(self, trial: FileEdits) -> tuple[str, ...]:
+        """Make ``trial`` part of the result, and return the names of the files that it changes.
+
+        Raises:
+            CannotMend, OverlappingEdits, RewriteError: if the files would not come out right; the
+                bench is then as it was before.
+        """
+        together = self._accepted.merged(trial)
+        results = {path: self._workshop.render(path, together) for path in trial.paths()}
+        self._accepted = together
+        self._results.update(results)
+        return tuple(sorted(map(self._workshop.name, results)))
+
+    def changes(self) -> list[Change]:
+        """Return what becomes of every file, in order of their names."""
+        changes = [
+            Change(
+                path,
+                self._workshop.name(path),
+                self._workshop.source(path).raw,
+                after,
+                self._accepted.how[path],
+            )
+            for path, after in self._results.items()
+        ]
+        return sorted(changes, key=lambda change: change.name)

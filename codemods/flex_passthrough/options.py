@@ -200,7 +200,10 @@ _WHAT_IS_MENDED = _group(
 _WHAT_IS_SHOWN = _group(
     "What is shown, and where",
     _option(
-        "--output-format", type=click.Choice(["text", "json"]), default="text", help="What goes to stdout."
+        "--output-format",
+        type=click.Choice(["text", "json", "jsonl"]),
+        default="text",
+        help="What goes to stdout.",
     ),
     _option("--output", type=_PATH, help="Write what would go to stdout to this file."),
     _option("--explain", is_flag=True, help="Show the way of the BlockMask to each finding."),

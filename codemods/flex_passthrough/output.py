@@ -10,13 +10,19 @@ import click
 
 from codemods.review.report import Report
 
+TOOL = "flex_passthrough"
+
 
 def data(report: Report, output_format: str, *, dry_run: bool) -> bytes:
     """Return the report in ``output_format``; as text, that is the patch of a dry run."""
     if output_format == "json":
         from codemods.review.json_report import render_json
 
-        return render_json(report, "flex_passthrough").encode()
+        return render_json(report, TOOL).encode("utf-8", "backslashreplace")
+    if output_format == "jsonl":
+        from codemods.review.json_report import render_json_lines
+
+        return render_json_lines(report, TOOL).encode("utf-8", "backslashreplace")
     if dry_run:
         from codemods.review.patch import render_patch
 

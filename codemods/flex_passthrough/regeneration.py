@@ -22,7 +22,7 @@ from codemods.modelrepo.family import Repository
 from codemods.modelrepo.regenerate import Options, RegenerationResult, Report, regenerate
 from codemods.modelrepo.scratch import ScratchError
 from codemods.modelrepo.toolchain import ToolMissingError, find_toolchain
-from codemods.review.report import Change
+from codemods.review.change import Change
 from codemods.source.problem import printable
 from codemods.source.tree import Tree
 

@@ -11,7 +11,7 @@ from codemods.modelrepo.checkout import find_checkout
 from codemods.modelrepo.consistency import Comparison, compare_checks
 from codemods.modelrepo.scratch import ScratchError
 from codemods.modelrepo.toolchain import ToolMissingError, find_toolchain
-from codemods.review.report import Change
+from codemods.review.change import Change
 from codemods.source.tree import Tree
 
 

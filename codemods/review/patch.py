@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from codemods.review.report import Report, relative_names
+from codemods.review.change import relative_names
+from codemods.review.report import Report
 from codemods.rewrite.diff import unified_diff
 
 

@@ -3,25 +3,13 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from codemods.review.change import Change
+from codemods.review.decision import Decision
 from codemods.review.finding import Finding, Status
-from codemods.rewrite import transaction
 from codemods.source.problem import Problem
-
-
-@dataclass(frozen=True)
-class Change(transaction.Change):
-    """One file of a plan, and how it comes to change.
-
-    Attributes:
-        how: ``edited`` (a root), ``regenerated``, ``mirrored`` (a generated file, edited like its
-            root because no converter is at hand) or ``copied``.
-    """
-
-    how: str
 
 
 @dataclass
@@ -30,12 +18,14 @@ class Report:
 
     Attributes:
         root: what all names are relative to.
+        decisions: the findings grouped by what a person decides on; every finding is in one.
         problems: what could not be read or parsed.
         notices: what else the user should know, a line each.
     """
 
     root: Path
     findings: list[Finding] = field(default_factory=list)
+    decisions: list[Decision] = field(default_factory=list)
     changes: list[Change] = field(default_factory=list)
     problems: list[Problem] = field(default_factory=list)
     notices: list[str] = field(default_factory=list)
@@ -44,6 +34,7 @@ class Report:
     def add(self, other: Report) -> None:
         """Take over all of another report with the same root."""
         self.findings = sorted([*self.findings, *other.findings], key=Finding.sort_key)
+        self.decisions = sorted([*self.decisions, *other.decisions], key=Decision.sort_key)
         self.changes = sorted([*self.changes, *other.changes], key=lambda change: change.name)
         self.problems = sorted({*self.problems, *other.problems})
         self.notices += other.notices
@@ -67,8 +58,3 @@ class Report:
         counts = Counter(change.how for change in self.changes)
         order = ("edited", "regenerated", "mirrored", "copied")
         return [(how, counts[how]) for how in order if counts[how]]
-
-
-def relative_names(changes: Sequence[Change], base: Path) -> list[tuple[str, Change]]:
-    """Return the changes with their paths relative to ``base``, with ``/``, in that order."""
-    return sorted((change.path.relative_to(base).as_posix(), change) for change in changes)

@@ -35,7 +35,6 @@ def unified_diff(name: str, before: bytes, after: bytes) -> bytes:
     """
     if before == after:
         return b""
-    old, new = _lines(before), _lines(after)
     old_name, new_name = _quoted(f"a/{name}"), _quoted(f"b/{name}")
     end = b"\t\n" if " " in name else b"\n"
     patch = [
@@ -43,9 +42,46 @@ def unified_diff(name: str, before: bytes, after: bytes) -> bytes:
         b"--- " + old_name + end,
         b"+++ " + new_name + end,
     ]
-    for hunk in _hunks(_changes(old, new)):
-        patch += _written(hunk, old, new)
+    for hunk in hunks(before, after):
+        patch += _written(hunk)
     return b"".join(patch)
+
+
+@dataclass(frozen=True)
+class Hunk:
+    """One stretch of lines that differ, with the lines around them.
+
+    Attributes:
+        start: the first line of it in the old text, counted from 0; ``new_start`` in the new one.
+        end: the line after its last in the old text; ``new_end`` in the new one.
+        heading: the definition that it begins in, or nothing.
+        lines: each with its mark: ``b" "`` in both texts, ``b"-"`` only in the old, ``b"+"`` in the new.
+    """
+
+    start: int
+    end: int
+    new_start: int
+    new_end: int
+    heading: bytes
+    lines: tuple[tuple[bytes, bytes], ...]
+
+
+def hunks(before: bytes, after: bytes) -> Iterator[Hunk]:
+    """Yield what differs, in order, as :func:`unified_diff` shows it."""
+    old, new = _lines(before), _lines(after)
+    for changes in _grouped(_changes(old, new)):
+        first, last = changes[0], changes[-1]
+        above = min(_CONTEXT, first.start)
+        below = min(_CONTEXT, len(old) - last.end)
+        start, end = first.start - above, last.end + below
+        yield Hunk(
+            start,
+            end,
+            first.new_start - above,
+            last.new_end + below,
+            _heading(old, start),
+            tuple(_marked(changes, old, new, start, end)),
+        )
 
 
 def _lines(data: bytes) -> list[bytes]:
@@ -125,7 +161,7 @@ def _changes_between(
             yield _Change(start + i, start + j, new_start + new_i, new_start + new_j)
 
 
-def _hunks(changes: Iterator[_Change]) -> Iterator[list[_Change]]:
+def _grouped(changes: Iterator[_Change]) -> Iterator[list[_Change]]:
     """Yield the changes of each hunk: those whose lines of context meet share one."""
     hunk: list[_Change] = []
     for change in changes:
@@ -133,23 +169,28 @@ def _hunks(changes: Iterator[_Change]) -> Iterator[list[_Change]]:
             yield hunk
             hunk = []
         hunk.append(change)
-    yield hunk
+    if hunk:
+        yield hunk
 
 
-def _written(hunk: list[_Change], old: Sequence[bytes], new: Sequence[bytes]) -> Iterator[bytes]:
-    """Yield the lines of ``hunk``, its header first."""
-    first, last = hunk[0], hunk[-1]
-    before = min(_CONTEXT, first.start)
-    after = min(_CONTEXT, len(old) - last.end)
-    start, end = first.start - before, last.end + after
-    ranges = f"-{_range(start, end)} +{_range(first.new_start - before, last.new_end + after)}"
-    yield f"@@ {ranges} @@".encode() + _heading(old, start) + b"\n"
-    for change in hunk:
-        yield from (_marked(b" ", line) for line in old[start : change.start])
-        yield from (_marked(b"-", line) for line in old[change.start : change.end])
-        yield from (_marked(b"+", line) for line in new[change.new_start : change.new_end])
+def _marked(
+    changes: list[_Change], old: Sequence[bytes], new: Sequence[bytes], start: int, end: int
+) -> Iterator[tuple[bytes, bytes]]:
+    """Yield the lines of a hunk that goes from ``start`` to ``end`` in the old text."""
+    for change in changes:
+        yield from ((b" ", line) for line in old[start : change.start])
+        yield from ((b"-", line) for line in old[change.start : change.end])
+        yield from ((b"+", line) for line in new[change.new_start : change.new_end])
         start = change.end
-    yield from (_marked(b" ", line) for line in old[start:end])
+    yield from ((b" ", line) for line in old[start:end])
+
+
+def _written(hunk: Hunk) -> Iterator[bytes]:
+    """Yield the lines of ``hunk`` in a patch, its header first."""
+    ranges = f"-{_range(hunk.start, hunk.end)} +{_range(hunk.new_start, hunk.new_end)}"
+    yield f"@@ {ranges} @@".encode() + (b" " + hunk.heading if hunk.heading else b"") + b"\n"
+    for mark, line in hunk.lines:
+        yield mark + line if line.endswith(b"\n") else mark + line + b"\n\\ No newline at end of file\n"
 
 
 def _range(start: int, end: int) -> str:
@@ -165,12 +206,8 @@ def _heading(old: Sequence[bytes], start: int) -> bytes:
         found = _DEFINITION.match(old[number])
         if found:
             heading = found[1].rstrip()[:_HEADING_BYTES]
-            return b" " + heading.decode("utf-8", "ignore").encode()  # a cut may have split a character
+            return heading.decode("utf-8", "ignore").encode()  # a cut may have split a character
     return b""
-
-
-def _marked(mark: bytes, line: bytes) -> bytes:
-    return mark + line if line.endswith(b"\n") else mark + line + b"\n\\ No newline at end of file\n"
 
 
 def _quoted(name: str) -> bytes:

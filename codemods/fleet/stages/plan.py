@@ -17,9 +17,9 @@ from codemods.flex_passthrough import api
 from codemods.flex_passthrough.config import ConfigError, load_config
 from codemods.flex_passthrough.regeneration import RegenerationError
 from codemods.flex_passthrough.settings import Mode, Settings
+from codemods.review.change import relative_names
 from codemods.review.finding import Status
 from codemods.review.json_report import render_json
-from codemods.review.report import relative_names
 from codemods.rewrite.diff import unified_diff
 
 # Changes when the artifacts of a plan do.

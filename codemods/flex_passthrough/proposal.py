@@ -1,9 +1,9 @@
-"""Decisions: which root an edit belongs to, and which definitions have to change together with it."""
+"""Proposals: which root an edit belongs to, and which definitions have to change together with it."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Set
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 from codemods.flex_passthrough.rules.rule import Mend, Tie
 from codemods.flex_passthrough.scan import Diagnosed
@@ -19,34 +19,29 @@ from codemods.source.tree import Tree
 _ORIGIN = {"hand-written": "root", "generated": "generated", "copied-from": "copy"}
 
 
-@dataclass
-class Decision:
-    """One root with one rule: everything that has to change together.
+@dataclass(frozen=True)
+class Proposal:
+    """One root with one rule: everything that would have to change together.
 
     Attributes:
+        findings: what it answers, as they stand before anything is planned.
         offending: the definitions that a BlockMask reaches; the other members only follow the root.
         ties: what other rules have to mend with it.
-        out_of_step: followers that do not read like their root any more and stay as they are.
-        behind: followers that a BlockMask breaks in although their root is right: they were not made
-            from the root as it is now, and are edited themselves.
     """
 
     rule: str
     root: Definition
-    findings: list[Finding]
-    mends: list[Mend]
-    members: list[Member]
+    findings: tuple[Finding, ...]
+    mends: tuple[Mend, ...]
+    members: tuple[Member, ...]
     offending: frozenset[Definition] = frozenset()
-    problem: str = ""
-    ties: list[Tie] = field(default_factory=list)
-    out_of_step: list[Definition] = field(default_factory=list)
-    behind: list[Definition] = field(default_factory=list)
+    ties: tuple[Tie, ...] = ()
 
 
-def decide(
+def propose(
     tree: Tree, repository: Repository, diagnosed: Iterable[Diagnosed], settings: Settings
-) -> list[Decision]:
-    """Group diagnoses by the root that their edit belongs to."""
+) -> list[Proposal]:
+    """Group diagnoses by root and rule, in that order."""
     diagnosed = list(diagnosed)
     offending = {(item.diagnosis.rule, definition_of(item.diagnosis.function)) for item in diagnosed}
     grouped: dict[tuple[str, Definition], list[Diagnosed]] = {}
@@ -60,21 +55,21 @@ def decide(
         else:
             root = repository.root_of(place)
         grouped.setdefault((rule, root), []).append(item)
-    decisions = []
+    proposals = []
     for (rule, root), items in sorted(grouped.items(), key=lambda pair: (pair[0][1], pair[0][0])):
         # What claims nothing but follows a root that must change is no finding of its own.
         claimed = [item for item in items if item.claimed] or items
-        mends = list(
+        mends = tuple(
             dict.fromkeys(i.diagnosis.mend for i in claimed if not isinstance(i.diagnosis.mend, str))
         )
         members = list(repository.members_of(root)) if settings.mode is not Mode.IN_PLACE else []
         known = {member.definition for member in members}
         places = dict.fromkeys(definition_of(item.diagnosis.function) for item in claimed)
         members += [Member(place, "root") for place in places if place not in known]
-        findings = [_finding(tree, repository, item, root) for item in claimed]
-        ties = list(dict.fromkeys(tie for item in claimed for tie in item.ties))
-        decisions.append(Decision(rule, root, findings, mends, members, frozenset(places), ties=ties))
-    return decisions
+        findings = tuple(_finding(tree, repository, item, root) for item in claimed)
+        ties = tuple(dict.fromkeys(tie for item in claimed for tie in item.ties))
+        proposals.append(Proposal(rule, root, findings, mends, tuple(members), frozenset(places), ties))
+    return proposals
 
 
 def _is_mended_with(
