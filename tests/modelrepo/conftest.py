@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import hashlib
 import re
 import shutil
+import subprocess
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
@@ -119,3 +121,50 @@ def run(read: Read, tmp_path: Path) -> Run:
         return regenerate(read(root), checkout, toolchain, changed, expected, Options(**options))
 
     return regenerate_checkout
+
+
+FOLLOWERS = {
+    "modeling_birch.py": "regenerated",
+    "modeling_cedar.py": "regenerated",
+    "modeling_elm.py": "edited",
+    "modeling_elm2.py": "regenerated",
+    "modeling_fern.py": "regenerated",
+    "modeling_moss.py": "edited",
+    "modeling_oak.py": "edited",
+    "modeling_rowan.py": "regenerated",
+    "modeling_yew.py": "regenerated",
+    "modular_birch.py": "edited",
+}
+
+
+def actions(result: RegenerationResult) -> dict[str, str]:
+    return {path.name: action for path, action in result.actions.items()}
+
+
+def text_of(result: RegenerationResult, name: str) -> str:
+    (found,) = (data for path, data in result.files.items() if path.name == name)
+    return found.decode("utf-8")
+
+
+def state_of(folder: Path) -> dict[str, tuple[str, int]]:
+    """The content and the time of the last change of every file, those of git included."""
+    return {
+        path.relative_to(folder).as_posix(): (
+            hashlib.sha256(path.read_bytes()).hexdigest(),
+            path.stat().st_mtime_ns,
+        )
+        for path in sorted(folder.rglob("*"))
+        if path.is_file()
+    }
+
+
+def patch_tool(checkout: Path, name: str, old: str, new: str) -> None:
+    tool = checkout / "utils" / name
+    text = tool.read_text("utf-8")
+    assert old in text
+    tool.write_text(text.replace(old, new), "utf-8")
+
+
+def git(folder: Path, *arguments: str) -> str:
+    command = ["git", "-c", "user.name=a", "-c", "user.email=a@b", "-C", str(folder), *arguments]
+    return subprocess.run(command, check=True, capture_output=True, text=True).stdout

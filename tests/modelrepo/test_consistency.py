@@ -14,8 +14,7 @@ from codemods.modelrepo.process import Outcome
 from codemods.modelrepo.toolchain import find_toolchain
 from codemods.source.tree import locate_tree
 
-from .conftest import PASSTHROUGH, Run
-from .test_regenerate import git, patch_tool, state_of
+from .conftest import PASSTHROUGH, Run, git, patch_tool, state_of
 
 COPIES, MODULAR = "utils/check_copies.py", "utils/check_modular_conversion.py"
 

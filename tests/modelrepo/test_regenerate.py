@@ -1,66 +1,26 @@
-"""The traps of a modular repository's own tools, on a small repository with tools of the same habits."""
+"""Regeneration on a small repository: what follows an edit, what fails, drift, the cache, progress."""
 
 from __future__ import annotations
 
-import hashlib
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
 
-from codemods.modelrepo.graph import ModularGraph
 from codemods.modelrepo.process import run_tool
 from codemods.modelrepo.regenerate import RegenerationResult
-from codemods.modelrepo.toolchain import ToolMissingError, find_toolchain
+from codemods.modelrepo.toolchain import find_toolchain
 
-from .conftest import PASSTHROUGH, Read, Run, with_passthrough
-
-FOLLOWERS = {
-    "modeling_birch.py": "regenerated",
-    "modeling_cedar.py": "regenerated",
-    "modeling_elm.py": "edited",
-    "modeling_elm2.py": "regenerated",
-    "modeling_fern.py": "regenerated",
-    "modeling_moss.py": "edited",
-    "modeling_oak.py": "edited",
-    "modeling_rowan.py": "regenerated",
-    "modeling_yew.py": "regenerated",
-    "modular_birch.py": "edited",
-}
-
-
-def actions(result: RegenerationResult) -> dict[str, str]:
-    return {path.name: action for path, action in result.actions.items()}
-
-
-def text_of(result: RegenerationResult, name: str) -> str:
-    (found,) = (data for path, data in result.files.items() if path.name == name)
-    return found.decode("utf-8")
-
-
-def state_of(folder: Path) -> dict[str, tuple[str, int]]:
-    """The content and the time of the last change of every file, those of git included."""
-    return {
-        path.relative_to(folder).as_posix(): (
-            hashlib.sha256(path.read_bytes()).hexdigest(),
-            path.stat().st_mtime_ns,
-        )
-        for path in sorted(folder.rglob("*"))
-        if path.is_file()
-    }
-
-
-def patch_tool(checkout: Path, name: str, old: str, new: str) -> None:
-    tool = checkout / "utils" / name
-    text = tool.read_text("utf-8")
-    assert old in text
-    tool.write_text(text.replace(old, new), "utf-8")
-
-
-def git(folder: Path, *arguments: str) -> str:
-    command = ["git", "-c", "user.name=a", "-c", "user.email=a@b", "-C", str(folder), *arguments]
-    return subprocess.run(command, check=True, capture_output=True, text=True).stdout
+from .conftest import (
+    FOLLOWERS,
+    PASSTHROUGH,
+    Read,
+    Run,
+    actions,
+    patch_tool,
+    state_of,
+    text_of,
+    with_passthrough,
+)
 
 
 def test_everything_that_follows_the_roots_changes_and_nothing_else(
@@ -107,27 +67,6 @@ def test_edit_beside_the_library_is_carried_along(checkout: Path, edits: dict[Pa
     assert result.files[example] == b"after = 1\n"
 
 
-def test_working_tree_and_git_are_untouched(checkout: Path, edits: dict[Path, bytes], run: Run) -> None:
-    git(checkout, "init", "-q", "-b", "trunk")
-    git(checkout, "add", "-A")
-    git(checkout, "commit", "-q", "-m", "first")
-    git(checkout, "checkout", "-q", "--detach")
-    (checkout / "untracked.txt").write_text("mine")
-    before = state_of(checkout)
-    assert actions(run(checkout, edits)) == FOLLOWERS
-    assert state_of(checkout) == before
-
-
-def test_shallow_clone_works(checkout: Path, tmp_path: Path, edits: dict[Path, bytes], run: Run) -> None:
-    git(checkout, "init", "-q", "-b", "trunk")
-    git(checkout, "add", "-A")
-    git(checkout, "commit", "-q", "-m", "first")
-    clone = tmp_path.resolve() / "clone"
-    git(tmp_path, "clone", "-q", "--depth", "1", checkout.as_uri(), str(clone))
-    moved = {clone / path.relative_to(checkout): data for path, data in edits.items()}
-    assert actions(run(clone, moved)) == FOLLOWERS
-
-
 def test_edited_tree_with_uncommitted_work_keeps_it(
     checkout: Path, models: Path, edits: dict[Path, bytes], run: Run
 ) -> None:
@@ -139,23 +78,6 @@ def test_edited_tree_with_uncommitted_work_keeps_it(
 
 
 # The tools' printed errors, and their exit status of zero.
-
-
-def test_error_that_is_only_printed_is_a_failure(checkout: Path, edits: dict[Path, bytes], run: Run) -> None:
-    patch_tool(
-        checkout,
-        "modular_model_converter.py",
-        "        converted = convert(file)\n",
-        "        if 'cedar' in file:\n            print('cannot convert cedar')\n            continue\n"
-        "        converted = convert(file)\n",
-    )
-    result = run(checkout, edits)
-    assert [(failure.path.name, failure.reason) for failure in result.failures] == [
-        ("modular_cedar.py", "nothing was written: cannot convert cedar"),
-        ("modeling_moss.py", "follows modular_cedar.py, which was given up"),
-    ]
-    lost = ("modeling_cedar.py", "modeling_yew.py", "modeling_moss.py", "modeling_fern.py")
-    assert actions(result) == {name: action for name, action in FOLLOWERS.items() if name not in lost}
 
 
 def test_root_that_cannot_be_converted_is_rolled_back_whole(
@@ -223,54 +145,7 @@ def test_tool_that_hangs_is_killed(checkout: Path, edits: dict[Path, bytes], run
     assert actions(result) == {"modeling_oak.py": "edited", "modeling_elm.py": "edited"}
 
 
-def test_interpreter_that_lacks_a_module_is_one_clear_line(
-    checkout: Path, models: Path, edits: dict[Path, bytes], run: Run
-) -> None:
-    utils = models.parent / "utils.py"
-    utils.write_text("import hub_of_models\n" + utils.read_text("utf-8"), "utf-8")
-    with pytest.raises(ToolMissingError) as caught:
-        run(checkout, edits)
-    assert str(caught.value) == (
-        f"{sys.executable} cannot import grove as its own tools do: No module named 'hub_of_models'; "
-        "install the repository's requirements there, or name another interpreter"
-    )
-
-
-# Order, circles, paths.
-
-
-def test_files_that_import_each_other_are_reported_and_end(
-    checkout: Path, models: Path, edits: dict[Path, bytes], read: Read, run: Run
-) -> None:
-    birch = models / "birch" / "modular_birch.py"
-    line = "from ..yew.modeling_yew import YewTextRMSNorm\n"
-    for text in (birch.read_text("utf-8"), edits[birch].decode()):
-        circular = text.replace("from .configuration_birch", line + "from .configuration_birch")
-        if text == birch.read_text("utf-8"):
-            original = circular
-        else:
-            edits[birch] = circular.encode()
-    birch.write_text(original, "utf-8")
-    repository = read(checkout)
-    graph = ModularGraph(repository.index, repository.layout)
-    (problem,) = graph.problems
-    assert str(problem) == (
-        "src/grove/models/birch/modular_birch.py:1:1: modular files import each other in a circle: "
-        "modular_birch.py, modular_cedar.py, modular_yew.py; converted until nothing changes"
-    )
-    assert actions(run(checkout, edits)) == FOLLOWERS
-
-
-@pytest.mark.parametrize("name", ["modular_repository", "examples", "with space", "src"])
-def test_folder_above_the_repository_may_have_any_name(
-    checkout: Path, edits: dict[Path, bytes], run: Run, name: str
-) -> None:
-    moved = checkout.parent / name / "grove"
-    moved.parent.mkdir()
-    checkout.rename(moved)
-    result = run(moved, {moved / path.relative_to(checkout): data for path, data in edits.items()})
-    assert actions(result) == FOLLOWERS
-    assert "from src/grove/models/birch/modular_birch.py." in text_of(result, "modeling_birch.py")
+# Parts of a repository.
 
 
 def test_named_model_folder_is_enough(
@@ -282,45 +157,7 @@ def test_named_model_folder_is_enough(
     assert actions(result) == {"modular_birch.py": "edited", "modeling_birch.py": "regenerated"}
 
 
-@pytest.mark.parametrize(
-    ("declared", "read_as"),
-    [
-        ('"--files", default=["all"], nargs="+"', "files"),
-        ('"files", default=["all"], nargs="*"', "files"),
-        ('"--files-to-parse", default=["all"], nargs="+"', "files_to_parse"),
-    ],
-)
-def test_command_lines_of_other_years(
-    checkout: Path, edits: dict[Path, bytes], run: Run, declared: str, read_as: str
-) -> None:
-    name = "modular_model_converter.py"
-    patch_tool(checkout, name, '"--files_to_parse", default=["all"], nargs="+"', declared)
-    patch_tool(checkout, name, "arguments.files_to_parse", f"arguments.{read_as}")
-    assert actions(run(checkout, edits)) == FOLLOWERS
-
-
 # Drift: what the tools would change without any edit stays as it is.
-
-
-def test_formatter_of_another_year_changes_nothing_but_the_edit(
-    checkout: Path, edits: dict[Path, bytes], models: Path, run: Run
-) -> None:
-    normal = run(checkout, edits)
-    config = checkout / "pyproject.toml"
-    config.write_text(config.read_text("utf-8").replace("line-length = 119", "line-length = 95"), "utf-8")
-    result = run(checkout, edits)
-    assert result.files == normal.files
-
-
-def test_generated_file_that_was_forgotten_keeps_its_own_state(
-    checkout: Path, edits: dict[Path, bytes], models: Path, run: Run
-) -> None:
-    yew = models / "yew" / "modeling_yew.py"
-    yew.write_text(yew.read_text("utf-8").replace("eps=1e-6", "eps=1e-5"), "utf-8")
-    text = text_of(run(checkout, edits), "modeling_yew.py")
-    assert "eps=1e-5" in text
-    assert "eps=1e-6" not in text
-    assert PASSTHROUGH in text
 
 
 def test_drift_where_the_edit_falls_is_a_failure(
@@ -334,15 +171,6 @@ def test_drift_where_the_edit_falls_is_a_failure(
     assert failure.path.name == "modular_yew.py"
     assert "differs from what the tools make of it, where the edit falls" in failure.reason
     assert "modeling_yew.py" not in actions(result)
-
-
-def test_stale_banner_of_a_renamed_fork_stays(checkout: Path, edits: dict[Path, bytes], run: Run) -> None:
-    for file in checkout.rglob("modeling_*.py"):
-        text = file.read_text("utf-8")
-        file.write_text(text.replace("generated from src/grove", "generated from src/old"), "utf-8")
-    result = run(checkout, edits)
-    assert actions(result) == FOLLOWERS
-    assert "from src/old/models/cedar/modular_cedar.py." in text_of(result, "modeling_cedar.py")
 
 
 def test_renamed_package(checkout: Path, edits: dict[Path, bytes], run: Run) -> None:
@@ -374,40 +202,6 @@ def test_windows_newlines_and_marks_come_back(
     changed = {path: bom + data.replace(b"\n", b"\r\n") for path, data in edits.items()}
     result = run(checkout, changed)
     assert result.files == {path: bom + data.replace(b"\n", b"\r\n") for path, data in normal.files.items()}
-
-
-# What the tools do not do, and what they do once.
-
-
-def test_inlined_super_has_the_passthrough_once(checkout: Path, edits: dict[Path, bytes], run: Run) -> None:
-    text = text_of(run(checkout, edits), "modeling_rowan.py")
-    method = text[text.index("def _update_causal_mask") :]
-    assert method.count("isinstance(attention_mask, BlockMask)") == 1
-    assert method.index("input_tensor.float()") < method.index("BlockMask")
-
-
-def test_deleted_method_stays_deleted(checkout: Path, edits: dict[Path, bytes], run: Run) -> None:
-    assert "modeling_sorrel.py" not in actions(run(checkout, edits))
-
-
-def test_copy_without_its_import_is_refreshed_but_gets_none(
-    checkout: Path, edits: dict[Path, bytes], run: Run
-) -> None:
-    roots = {path: data for path, data in edits.items() if path.name.startswith(("modular", "modeling_oak"))}
-    result = run(checkout, roots)
-    assert actions(result)["modeling_moss.py"] == "copied"
-    assert PASSTHROUGH in text_of(result, "modeling_moss.py")
-    assert "import BlockMask" not in text_of(result, "modeling_moss.py")
-
-
-def test_other_library_on_the_path_is_not_read(
-    checkout: Path, tmp_path: Path, edits: dict[Path, bytes], run: Run, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    installed = tmp_path / "installed" / "grove"
-    installed.mkdir(parents=True)
-    (installed / "__init__.py").write_text("raise RuntimeError('the installed library was read')\n")
-    monkeypatch.setenv("PYTHONPATH", str(installed.parent))
-    assert actions(run(checkout, edits)) == FOLLOWERS
 
 
 # Mirrored edits, the cache, progress.
