@@ -63,6 +63,8 @@ def command(**arguments: Any) -> None:
         )
         sys.exit(TROUBLE)
     output.put(output.data(plan, options.output_format, dry_run=options.dry_run), options.output)
+    if options.output_format == "github":
+        output.put_job_summary(plan)
     _report(plan, console, options)
     if verified is not None:
         _show(verified, options)

@@ -22,6 +22,10 @@ def as_decisions(planned: Sequence[Planned], workshop: Workshop, final: Sequence
         workshop: what rendered their edits.
         final: the changes of the whole plan, as they will be written.
     """
+    # Steps go from decision to decision in the order in which reports show them.
+    planned = sorted(
+        planned, key=lambda each: (_named(each.trial.proposal.root, workshop), each.trial.proposal.rule)
+    )
     changes: dict[str, list[Change]] = {each.trial.id: [] for each in planned}
     steps: dict[str, list[Change]] = {each.trial.id: [] for each in planned}
     for change in final:

@@ -11,6 +11,7 @@ import click
 
 import codemods
 from codemods.flex_passthrough.config import find_config, load_config, rule_ids
+from codemods.flex_passthrough.output import FORMATS
 from codemods.flex_passthrough.settings import Mode, Settings
 
 _Function = TypeVar("_Function", bound=Callable[..., Any])
@@ -201,9 +202,9 @@ _WHAT_IS_SHOWN = _group(
     "What is shown, and where",
     _option(
         "--output-format",
-        type=click.Choice(["text", "json", "jsonl"]),
+        type=click.Choice(FORMATS),
         default="text",
-        help="What goes to stdout.",
+        help="What goes to stdout. mbox: a commit for each decision, for `git am`.",
     ),
     _option("--output", type=_PATH, help="Write what would go to stdout to this file."),
     _option("--explain", is_flag=True, help="Show the way of the BlockMask to each finding."),

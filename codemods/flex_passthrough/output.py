@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from pathlib import Path
 from typing import BinaryIO
@@ -13,21 +14,56 @@ from codemods.review.report import Report
 TOOL = "flex_passthrough"
 
 
+FORMATS = ("text", "json", "jsonl", "sarif", "github", "patch", "mbox")
+
+
 def data(report: Report, output_format: str, *, dry_run: bool) -> bytes:
     """Return the report in ``output_format``; as text, that is the patch of a dry run."""
-    if output_format == "json":
-        from codemods.review.json_report import render_json
-
-        return render_json(report, TOOL).encode("utf-8", "backslashreplace")
-    if output_format == "jsonl":
-        from codemods.review.json_report import render_json_lines
-
-        return render_json_lines(report, TOOL).encode("utf-8", "backslashreplace")
-    if dry_run:
+    if output_format == "text":
+        output_format = "patch" if dry_run else ""
+    if output_format == "patch":
         from codemods.review.patch import render_patch
 
         return render_patch(report)
-    return b""
+    if output_format == "mbox":
+        from codemods.review.mbox import render_mbox
+
+        return render_mbox(report, TOOL)
+    # A file name need not be text; what is not is escaped, in JSON and elsewhere.
+    return _text(report, output_format).encode("utf-8", "backslashreplace")
+
+
+def _text(report: Report, output_format: str) -> str:
+    if output_format == "json":
+        from codemods.review.json_report import render_json
+
+        return render_json(report, TOOL)
+    if output_format == "jsonl":
+        from codemods.review.json_report import render_json_lines
+
+        return render_json_lines(report, TOOL)
+    if output_format == "sarif":
+        from codemods.review.sarif import render_sarif
+
+        return render_sarif(report, TOOL)
+    if output_format == "github":
+        from codemods.review.github import render_annotations
+
+        return render_annotations(report)
+    return ""
+
+
+def put_job_summary(report: Report) -> None:
+    """Add the report to the summary of the GitHub job that this runs in, if it does."""
+    path = os.environ.get("GITHUB_STEP_SUMMARY")
+    if path:
+        from codemods.review.github import render_summary
+
+        try:
+            with Path(path).open("a", encoding="utf-8", errors="backslashreplace") as file:
+                file.write(render_summary(report))
+        except OSError as error:
+            raise click.UsageError(f"GITHUB_STEP_SUMMARY {path}: {error.strerror}") from None
 
 
 def put(content: bytes, output: Path | None) -> None:

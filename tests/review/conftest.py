@@ -110,14 +110,14 @@ def report(tmp_path: Path) -> Report:
         ),
     )
     unclaimed = a_finding(
-        path="models/b.py",
+        path="models/d.py",
         safety=Safety.UNSAFE,
         status=Status.SKIPPED,
         reason="no model claims it",
         files=(),
-        root=("models/b.py", "B.mask"),
-        qualname="B.mask",
-        models=("B",),
+        root=("models/d.py", "D.mask"),
+        qualname="D.mask",
+        models=("D",),
     )
     undecided = a_finding(
         rule="FLEX003",

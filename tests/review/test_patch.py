@@ -7,7 +7,8 @@ import subprocess
 
 import pytest
 
-from codemods.review.patch import patch_base, render_patch
+from codemods.review.patch import render_patch
+from codemods.review.place import repository_top
 from codemods.review.report import Report
 
 
@@ -27,5 +28,5 @@ def test_patch_base_is_the_top_of_a_repository(tmp_path):
     (tmp_path / ".git").mkdir()
     (tmp_path / "src" / "pkg").mkdir(parents=True)
     (tmp_path / "src" / "pkg" / "a.py").touch()
-    assert patch_base(tmp_path / "src" / "pkg") == tmp_path
-    assert patch_base(tmp_path / "src" / "pkg" / "a.py") == tmp_path
+    assert repository_top(tmp_path / "src" / "pkg") == tmp_path
+    assert repository_top(tmp_path / "src" / "pkg" / "a.py") == tmp_path
