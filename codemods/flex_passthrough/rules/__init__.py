@@ -8,6 +8,7 @@ from codemods.flex_passthrough.rules import (
     flex003_causality_dropped,
     flex004_window_dropped,
     flex006_live_capture,
+    flex007_queries_lost,
 )
 from codemods.flex_passthrough.rules.rule import Rule
 
@@ -20,5 +21,6 @@ RULES: dict[str, Rule] = {
         flex003_causality_dropped.RULE,
         flex004_window_dropped.RULE,
         flex006_live_capture.RULE,
+        flex007_queries_lost.RULE,
     )
 }

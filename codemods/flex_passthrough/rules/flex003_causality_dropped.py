@@ -105,12 +105,12 @@ def built_branches(function: Function, hierarchy: Hierarchy) -> Iterator[tuple[F
     assert not isinstance(function.node, ast.Lambda)
     for branch in flex_branches(function.node):
         builder = hierarchy.index.resolve_dotted(function.module, branch.call.func)
-        if isinstance(builder, Function) and _creates_block_mask(builder, hierarchy):
+        if isinstance(builder, Function) and creates_block_mask(builder, hierarchy):
             yield branch, builder
 
 
 @cache
-def _creates_block_mask(function: Function, hierarchy: Hierarchy) -> bool:
+def creates_block_mask(function: Function, hierarchy: Hierarchy) -> bool:
     """Whether a function calls torch's ``create_block_mask``, under whatever name."""
     for node in ast.walk(function.node):
         if isinstance(node, ast.Call):
