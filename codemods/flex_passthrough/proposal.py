@@ -9,6 +9,7 @@ from codemods.flex_passthrough.rules.rule import Mend, Tie
 from codemods.flex_passthrough.scan import Diagnosed
 from codemods.flex_passthrough.settings import Mode, Settings
 from codemods.maskflow.index import Function
+from codemods.maskflow.sites import Way
 from codemods.modelrepo.definition import Definition
 from codemods.modelrepo.family import Member, Repository
 from codemods.review.finding import Finding, Safety, Step
@@ -113,5 +114,6 @@ def _finding(tree: Tree, repository: Repository, item: Diagnosed, root: Definiti
         steps=tuple(
             Step(step.path, step.line, step.function.qualname, step.parameter) for step in diagnosis.steps
         ),
+        way=Way.surest(item.ways).value,
         reason=diagnosis.mend if isinstance(diagnosis.mend, str) else "",
     )

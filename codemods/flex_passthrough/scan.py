@@ -13,6 +13,7 @@ from codemods.flex_passthrough.rules.rule import Diagnosis, Rule, Tie
 from codemods.maskflow.flow import MaskFlow, Reach, models
 from codemods.maskflow.hierarchy import Hierarchy
 from codemods.maskflow.index import Class, Function, Index, Module
+from codemods.maskflow.sites import Way
 
 # Bytes without which a file cannot hold a torch model that takes a mask.
 _MARKS = (b"attention_mask", b"def forward", b"torch")
@@ -22,12 +23,13 @@ Progress = Callable[[str, int, int], None]
 
 @dataclass
 class Diagnosed:
-    """A diagnosis, the model classes that reach its site, and what all of these tie it to."""
+    """A diagnosis, the model classes that reach its site, what these tie it to, and what they need for it."""
 
     diagnosis: Diagnosis
     claiming: list[str] = field(default_factory=list)
     others: list[str] = field(default_factory=list)
     ties: dict[Tie, None] = field(default_factory=dict)
+    ways: set[Way] = field(default_factory=set)
 
     @property
     def claimed(self) -> bool:
@@ -64,6 +66,7 @@ def scan(
             key = (diagnosis.rule, diagnosis.function, diagnosis.mend)
             diagnosed = found.setdefault(key, Diagnosed(diagnosis))
             diagnosed.ties |= dict.fromkeys(diagnosis.ties)
+            diagnosed.ways.add(diagnosis.way or reach.ways.get(diagnosis.function, Way.INPUTS))
             (diagnosed.claiming if claims else diagnosed.others).append(entry.name)
     return list(found.values())
 

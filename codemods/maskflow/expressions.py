@@ -32,7 +32,13 @@ from codemods.maskflow.values import (
 
 
 class Calls(Protocol):
-    """How the evaluator reaches into other functions and classes of the tree."""
+    """How the evaluator reaches into other functions and classes of the tree.
+
+    Attributes:
+        wide: whether anything may be given to a model, or tokens and masks only.
+    """
+
+    wide: bool
 
     def invoke(
         self,

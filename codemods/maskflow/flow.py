@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from codemods.maskflow.arguments import Arguments, bind
 from codemods.maskflow.expressions import Evaluator
-from codemods.maskflow.frame import Environment, Frame, Record
+from codemods.maskflow.frame import Environment, Frame, Record, SiteKey
 from codemods.maskflow.hierarchy import Hierarchy
 from codemods.maskflow.index import Assignment, Class, Function, Index, Module
-from codemods.maskflow.sites import Site, Step
+from codemods.maskflow.sites import Site, Step, Way
 from codemods.maskflow.statements import result, run
 from codemods.maskflow.values import (
     BLOCK,
@@ -81,6 +81,7 @@ class Reach:
         entry: the model class.
         over: the input whose positions the mask is about, such as ``input_ids`` or ``input_features``.
         asked: functions that were handed a BlockMask, whatever they made of it.
+        ways: what had to be given for that.
         hierarchy: what answers for the classes and names that a function mentions.
     """
 
@@ -90,6 +91,7 @@ class Reach:
     methods: list[MaskMethod] = field(default_factory=list)
     unresolved: set[tuple[str, int]] = field(default_factory=set)
     asked: tuple[Function, ...] = ()
+    ways: dict[Function, Way] = field(default_factory=dict)
     over: str = "input_ids"
 
     @property
@@ -123,11 +125,14 @@ class MaskFlow:
         self._module_values: dict[ast.expr, Value] = {}
         self._depth = 0
         self._generating = False
+        self._by_way: dict[tuple[Site, Way], Site] = {}
+        self.wide = False
 
     def follow(self, entry: Class) -> Reach | None:
         """Follow a BlockMask into ``entry.forward``; None if that takes no mask.
 
-        The BlockMasks that ``entry`` makes itself from a tensor while it generates are followed too.
+        First tokens and masks are all that is given, then anything may be. The BlockMasks that
+        ``entry`` makes itself from a tensor while it generates are followed too.
         A mask method found to lose the BlockMask is taken as mended and the walk is made again,
         so that what lies behind it is found as well.
         """
@@ -139,37 +144,62 @@ class MaskFlow:
         if not masks:
             return None
         while True:
-            outcome = self._enter(entry, forward, names[1:], masks)
-            self._generate(entry, outcome.record)
-            lost = [function for function in outcome.record.confirmed if function not in self._mended]
+            records = {way: Record() for way in Way}
+            self._enter(entry, forward, names[1:], masks, records[Way.PLAIN])
+            self._generate(entry, records[Way.GENERATION])
+            self._enter_widely(entry, forward, names[1:], masks, records[Way.INPUTS])
+            record = Record()
+            for each in records.values():
+                record.add(each)
+            lost = [function for function in record.confirmed if function not in self._mended]
             if not lost:
                 break
             for function in lost:
                 self._mended[function] = self._losses[function]
             self._forget(set(lost))
-        asked = outcome.record.asked
+        asked = record.asked
         return Reach(
             entry,
             self.hierarchy,
-            sites=list(outcome.record.sites.values()),
+            sites=[self._on_its_way(key, site, records) for key, site in record.sites.items()],
             methods=sorted(
                 (method for function, method in self._mended.items() if function in asked),
                 key=lambda method: (method.function.module.name, method.function.node.lineno),
             ),
-            unresolved=outcome.record.unresolved,
+            unresolved=record.unresolved,
             over=next((name for name in names[1:] if "mask" not in name), "input_ids"),
             asked=tuple(sorted(asked, key=lambda function: (function.module.name, function.node.lineno))),
+            ways={
+                function: next(way for way, each in records.items() if function in each.asked)
+                for function in asked
+            },
         )
 
-    def _enter(self, entry: Class, forward: Function, names: list[str], masks: list[str]) -> _Outcome:
+    def _on_its_way(self, key: SiteKey, site: Site, records: dict[Way, Record]) -> Site:
+        way = next(way for way, record in records.items() if key in record.sites)
+        return site if way is site.way else self._by_way.setdefault((site, way), replace(site, way=way))
+
+    def _enter(
+        self, entry: Class, forward: Function, names: list[str], masks: list[str], record: Record
+    ) -> None:
+        """Follow a call of ``forward`` with tokens and masks; the rest is what its default is, or open."""
         instance = self._instance(entry, Arguments((CONFIG,)))
-        keywords = [(name, BLOCK) for name in masks]
-        keywords += [(name, TENSOR) for name in names if name in _INPUTS]
-        record = Record()
+        given = dict.fromkeys(masks, BLOCK)
+        given |= {name: TENSOR for name in names if name in _INPUTS}
+        if self.wide:
+            given |= {name: UNKNOWN for name in names if name not in given}
         root = Frame(forward.module, forward, {}, (), record)
-        given = Arguments((), tuple(keywords))
-        value = self._evaluate(forward, instance, given, root, masks[0], forward.node.lineno)
-        return _Outcome(value, record)
+        arguments = Arguments((), tuple(given.items()))
+        self._evaluate(forward, instance, arguments, root, masks[0], forward.node.lineno)
+
+    def _enter_widely(
+        self, entry: Class, forward: Function, names: list[str], masks: list[str], record: Record
+    ) -> None:
+        self.wide = True
+        try:
+            self._enter(entry, forward, names, masks, record)
+        finally:
+            self.wide = False
 
     def _generate(self, entry: Class, record: Record) -> None:
         """Follow a step of ``generate``, whose mask is a tensor until a mask function makes a BlockMask."""
@@ -254,7 +284,7 @@ class MaskFlow:
         line: int,
     ) -> Value:
         bound = given if receiver is None else given.shifted(frozenset({receiver}))
-        key = (function, bound, self._generating)
+        key = (function, bound, self._generating, self.wide)
         known_outcome = self._outcomes.get(key)
         if known_outcome is None:
             if key in self._active or self._depth >= _DEEPEST:

@@ -11,6 +11,9 @@ from codemods.maskflow.values import NOTHING, Instance, Value, union
 
 Environment = dict[str, Value]
 
+# A site is one operation at one place of a module, whatever way leads there.
+SiteKey = tuple[str, int, int, str]
+
 
 @dataclass
 class Record:
@@ -23,14 +26,14 @@ class Record:
         unresolved: calls that received a BlockMask and could not be followed, as ``path:line``.
     """
 
-    sites: dict[tuple[Function, ast.expr, str], Site] = field(default_factory=dict)
+    sites: dict[SiteKey, Site] = field(default_factory=dict)
     asked: set[Function] = field(default_factory=set)
     confirmed: set[Function] = field(default_factory=set)
     unresolved: set[tuple[str, int]] = field(default_factory=set)
 
     def add_site(self, site: Site) -> None:
         """Take over a site: the first way to it that is certain, else the first."""
-        key = (site.function, site.node, site.operation)
+        key = (site.function.module.name, site.node.lineno, site.node.col_offset, site.operation)
         known = self.sites.get(key)
         if known is None or (site.certain and not known.certain):
             self.sites[key] = site

@@ -46,6 +46,9 @@ CONFIG_DEFAULTS: dict[str, object] = {
     "is_encoder_decoder": False,
 }
 
+# Configuration values that a plain call leaves as they are by default.
+PLAIN_SETTINGS: dict[str, object] = {"output_router_logits": False}
+
 # Methods of a model's base class that have nothing to do with masks and are costly to follow.
 NOT_FOLLOWED = frozenset({"post_init", "init_weights", "_init_weights", "tie_weights", "from_pretrained"})
 

@@ -60,7 +60,7 @@ def attribute_of(atom: Atom, name: str, node: ast.expr, frame: Frame, evaluator:
     if name in known.IMPLEMENTATION_ATTRIBUTES and isinstance(atom, (Config, Unknown, Instance)):
         return const(known.IMPLEMENTATION)
     if isinstance(atom, Config):
-        return _config_attribute(name)
+        return _config_attribute(name, evaluator)
     if isinstance(atom, Instance):
         return _instance_attribute(atom, name, frame, evaluator)
     if isinstance(atom, Super):
@@ -166,11 +166,13 @@ def _item(atom: Atom, key: Value, node: ast.Subscript, frame: Frame, evaluator: 
     return UNKNOWN
 
 
-def _config_attribute(name: str) -> Value:
+def _config_attribute(name: str, evaluator: Evaluator) -> Value:
     if name == "config" or name.endswith("_config"):
         return CONFIG
     if name in known.CONFIG_DEFAULTS:
         return const(known.CONFIG_DEFAULTS[name])
+    if name in known.PLAIN_SETTINGS and not evaluator.calls.wide:
+        return const(known.PLAIN_SETTINGS[name])
     return UNKNOWN
 
 

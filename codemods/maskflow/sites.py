@@ -3,9 +3,29 @@
 from __future__ import annotations
 
 import ast
+from collections.abc import Iterable
 from dataclasses import dataclass
+from enum import Enum
 
 from codemods.maskflow.index import Function
+
+
+class Way(str, Enum):
+    """What has to be given so that a BlockMask gets somewhere; the first is the surest.
+
+    * plain: tokens and masks, nothing else.
+    * generation: a step of ``generate``, or a cache.
+    * inputs: other inputs or settings too, such as labels, images, router logits.
+    """
+
+    PLAIN = "plain"
+    GENERATION = "generation"
+    INPUTS = "inputs"
+
+    @classmethod
+    def surest(cls, ways: Iterable[Way]) -> Way:
+        """Return the surest of ``ways``."""
+        return min(ways, key=list(cls).index)
 
 
 @dataclass(frozen=True)
@@ -29,6 +49,7 @@ class Site:
         operation: what is asked of it, in words.
         certain: False if the mask comes from a dict of masks by layer type, and may be another one.
         steps: the calls from a model's ``forward`` to here.
+        way: what has to be given to get here.
     """
 
     function: Function
@@ -38,6 +59,7 @@ class Site:
     crash: bool
     certain: bool
     steps: tuple[Step, ...]
+    way: Way = Way.PLAIN
 
     @property
     def line(self) -> int:

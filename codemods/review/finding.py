@@ -52,7 +52,9 @@ class Finding:
         root: path and qualname of the definition that the edit belongs to.
         files: every file that changes with the root, in order.
         models: the model classes through which a BlockMask gets here.
-        steps: the way from such a model's ``forward``.
+        steps: the calls from such a model's ``forward``.
+        way: what a user has to give to get here: tokens and masks (``plain``), a cache
+            (``generation``), or other inputs and settings too (``inputs``).
         reason: why the status is what it is; empty when there is nothing to explain.
     """
 
@@ -66,6 +68,7 @@ class Finding:
     root: tuple[str, str]
     models: tuple[str, ...]
     steps: tuple[Step, ...]
+    way: str = "plain"
     status: Status = Status.SKIPPED
     reason: str = ""
     files: tuple[str, ...] = field(default=())

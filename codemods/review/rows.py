@@ -70,6 +70,7 @@ def finding_row(finding: Finding, decision: str | None) -> Row:
         "safety": finding.safety.value,
         "origin": finding.origin,
         "root": {"path": finding.root[0], "qualname": finding.root[1]},
+        "way": finding.way,
         "status": finding.status.value,
         "reason": finding.reason,
         "models": list(finding.models),

@@ -12,6 +12,9 @@ from codemods.review.report import Report
 from codemods.review.say import STYLES, WORDS, plural, say
 from codemods.source.problem import printable
 
+# What a finding needs beyond tokens and masks.
+_NEEDS = {"generation": "(with a cache)", "inputs": "(with other inputs)"}
+
 
 def print_problems(report: Report, console: Console) -> None:
     """Print one line for each file or folder that could not be read."""
@@ -44,6 +47,8 @@ def _line(finding: Finding) -> Text:
         f" {printable(finding.message)} ",
         (f"[{WORDS[finding.status]}]", STYLES[finding.status]),
     )
+    if finding.way in _NEEDS:
+        text.append(f" {_NEEDS[finding.way]}", "dim")
     if finding.reason:
         text.append(f" {printable(finding.reason)}")
     return text

@@ -32,7 +32,7 @@ from codemods.flex_passthrough.rules.token_weights import AsWithoutMask, only_we
 from codemods.flex_passthrough.syntax import ancestors, implementation_asked, in_order, parents, same_text
 from codemods.maskflow.flow import GENERATION, Reach
 from codemods.maskflow.index import Function
-from codemods.maskflow.sites import Site
+from codemods.maskflow.sites import Site, Way
 from codemods.source.position import span_of, split_lines
 
 _BY_LAYER_TYPE = "the mask comes from a dict of masks by layer type: whether it is a BlockMask is not known"
@@ -169,7 +169,8 @@ def _diagnose_function(function: Function, sites: tuple[Site, ...]) -> list[Diag
         message = f"{first.operation} ({first.subject})"
         if others:
             message += f", and so on until line {max(site.line for site in others)}"
-        found.append(Diagnosis("FLEX002", function, first.node, message, first.steps, mend))
+        way = Way.surest(site.way for site in (first, *others))
+        found.append(Diagnosis("FLEX002", function, first.node, message, first.steps, mend, way=way))
     return found
 
 

@@ -33,6 +33,7 @@ from codemods.flex_passthrough.rules.rule import Diagnosis, Mended, Place, Rule
 from codemods.maskflow.flow import Reach
 from codemods.maskflow.hierarchy import Hierarchy
 from codemods.maskflow.index import External, Function
+from codemods.maskflow.sites import Way
 
 
 @dataclass(frozen=True)
@@ -87,7 +88,7 @@ def _diagnose_function(function: Function, hierarchy: Hierarchy) -> list[Diagnos
         if inputs.cached and not told.intersection(LENGTHS) and len(branch.call.args) == 1:
             mend = TellOfCache(branch.builder, None if _takes_lengths(builder) else builder)
             message = f"{branch.builder} is not told of the cache: queries are fewer than keys then"
-            found.append(Diagnosis("FLEX003", function, branch.call, message, (), mend))
+            found.append(Diagnosis("FLEX003", function, branch.call, message, (), mend, way=Way.GENERATION))
         returned = branch.bare_return
         if returned is not None and returned.value is not None and not branch.answers_for_no_mask:
             message = "no mask is returned as it is, under which attention is not causal"
@@ -96,7 +97,7 @@ def _diagnose_function(function: Function, hierarchy: Hierarchy) -> list[Diagnos
             )
     for call, passing in forgetful_calls(function, hierarchy):
         message = f"{passing.maker} is not told of the cache: its keys are more than the queries then"
-        found.append(Diagnosis("FLEX003", function, call, message, (), passing))
+        found.append(Diagnosis("FLEX003", function, call, message, (), passing, way=Way.GENERATION))
     return found
 
 

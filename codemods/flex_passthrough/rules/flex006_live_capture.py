@@ -24,6 +24,7 @@ from codemods.flex_passthrough.rules.rule import Diagnosis, Mended, Place, Rule,
 from codemods.maskflow.flow import Reach
 from codemods.maskflow.index import Function, Index
 from codemods.maskflow.live import Capture, captures
+from codemods.maskflow.sites import Way
 
 
 @dataclass(frozen=True)
@@ -43,7 +44,8 @@ def diagnose(reach: Reach) -> Iterator[Diagnosis]:
     for capture in _captures_of(reach):
         name = capture.node.id
         message = f"{name} is captured live: it is changed in place before attention runs"
-        yield Diagnosis("FLEX006", capture.function, capture.node, message, capture.steps, Clone(name))
+        mend, way = Clone(name), Way.GENERATION
+        yield Diagnosis("FLEX006", capture.function, capture.node, message, capture.steps, mend, way=way)
 
 
 def ties(reach: Reach) -> tuple[Tie, ...]:

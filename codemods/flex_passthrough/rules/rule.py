@@ -10,7 +10,7 @@ from typing import Protocol
 from codemods.flex_passthrough.mends.imports import Need
 from codemods.maskflow.flow import Reach
 from codemods.maskflow.index import Function
-from codemods.maskflow.sites import Step
+from codemods.maskflow.sites import Step, Way
 from codemods.rewrite.edit import Edit
 
 
@@ -86,6 +86,7 @@ class Diagnosis:
         node: the offending expression, within ``function``.
         mend: what to do, or the reason why nothing can be done mechanically.
         ties: without these the mend would do harm, and is left.
+        way: what has to be given to get there; None takes what leads into ``function``.
     """
 
     rule: str
@@ -95,6 +96,7 @@ class Diagnosis:
     steps: tuple[Step, ...]
     mend: Mend | str
     ties: tuple[Tie, ...] = ()
+    way: Way | None = None
 
 
 def speaking_of_tokens(reach: Reach, diagnoses: Iterator[Diagnosis]) -> Iterator[Diagnosis]:
