@@ -220,11 +220,14 @@ class _Regeneration:
         return bool(stale)
 
     def _refuse_missing_modules(self, results: Iterable[Result]) -> None:
-        """Stop at once where no model can be converted because the interpreter lacks a module."""
+        """Stop at once where no model can be converted because the interpreter lacks a module.
+
+        A model that asks for what the library itself does not have is that model's own trouble.
+        """
+        python, package = self.tools.toolchain.python, self.scratch.checkout.package
         for result in results:
             missing = _MISSING_MODULE.search(result.error)
-            if missing:
-                python, package = self.tools.toolchain.python, self.scratch.checkout.package
+            if missing and f"'{package}." not in missing[1]:
                 raise ToolMissingError(
                     f"{python} cannot import {package} as its own tools do: {missing[1]}; "
                     "install the repository's requirements there, or name another interpreter"
