@@ -6,11 +6,14 @@ forget_working_directory()
 
 import sys  # noqa: E402 - not before the import path is safe
 
-from codemods.verify.cli import main  # noqa: E402
-from codemods.verify.environments.cli import env  # noqa: E402
-
-if __name__ == "__main__":
+try:
     if sys.argv[1:2] == ["env"]:  # a folder of that name is ./env
+        from codemods.verify.environments.cli import env
+
         env(sys.argv[2:], prog_name="python -m codemods.verify env")
     else:
+        from codemods.verify.cli import main
+
         main()
+except KeyboardInterrupt:  # while the above was imported
+    sys.exit(130)

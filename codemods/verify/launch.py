@@ -6,7 +6,6 @@ import contextlib
 import json
 import os
 import queue
-import signal
 import site
 import subprocess
 import tempfile
@@ -16,6 +15,7 @@ from pathlib import Path
 from typing import Any, TextIO
 
 from codemods.verify.problem import CannotVerify
+from codemods.verify.processes import end
 
 START = Path(__file__).parent / "worker" / "start.py"
 
@@ -41,7 +41,7 @@ def events(python: str, request: dict[str, Any]) -> Iterator[dict[str, Any]]:
         home = stack.enter_context(tempfile.TemporaryDirectory(prefix="verify-", ignore_cleanup_errors=True))
         errors = stack.enter_context(Path(home, "stderr").open("w+", encoding="utf-8", errors="replace"))
         process = _start(python, home, errors)
-        stack.callback(_end, process)
+        stack.callback(end, process)
         assert process.stdin is not None
         with contextlib.suppress(BrokenPipeError), process.stdin as stdin:
             stdin.write(json.dumps(request))
@@ -121,15 +121,3 @@ def _last_words(errors: TextIO) -> str:
     errors.seek(0)
     words = [line.strip() for line in errors.read().splitlines() if line.strip()]
     return words[-1][:300] if words else "without a word"
-
-
-def _end(process: subprocess.Popen[str]) -> None:
-    """End the worker and whatever it started, which all are in its own process group."""
-    if hasattr(os, "killpg"):
-        with contextlib.suppress(ProcessLookupError, PermissionError):
-            os.killpg(process.pid, signal.SIGKILL)
-    elif process.poll() is None:
-        process.kill()
-    process.wait()
-    if process.stdout is not None:
-        process.stdout.close()

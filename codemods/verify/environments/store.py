@@ -19,6 +19,7 @@ from filelock import FileLock, Timeout
 
 from codemods.verify.environments.pins import Pins
 from codemods.verify.problem import CannotVerify
+from codemods.verify.processes import end
 from codemods.verify.watch import Watcher
 
 TORCH = "2.13.0"  # where the tree does not name a version
@@ -184,7 +185,7 @@ def _run(command: list[str], watcher: Watcher) -> None:
     try:
         process = subprocess.Popen(
             command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, encoding="utf-8",
-            errors="replace", stdin=subprocess.DEVNULL,
+            errors="replace", stdin=subprocess.DEVNULL, start_new_session=True,
         )  # fmt: skip
     except OSError as error:
         raise CannotMake(f"cannot start {command[0]}: {error.strerror or error}") from error
@@ -195,7 +196,7 @@ def _run(command: list[str], watcher: Watcher) -> None:
             said.append(line.strip())
             watcher.detail(said[-1])
     except BaseException:
-        process.kill()
+        end(process)  # pip does its work in a child of its own
         raise
     finally:
         process.wait()

@@ -172,11 +172,12 @@ def _new(model_class: Any, config: Any, implementation: Any) -> Any:
 
 
 @contextlib.contextmanager
-def masks_given_by_hand(tree: Tree, dense: list[Any]) -> Iterator[None]:
+def masks_given_by_hand(tree: Tree, dense: list[Any], narrow: bool = False) -> Iterator[None]:
     """Hand each of ``dense`` (batch, 1, queries, keys) to the eager attention calls of its lengths.
 
     A second reference, for models whose own way to eager attention drops a dense mask or cannot
-    take one: the model is called without a mask and each attention function gets these.
+    take one: the model is called without a mask and each attention function gets these; to ``narrow``
+    is to give it what the model made by itself, a window for instance, as far as these allow it too.
 
     Raises:
         MaskTooLong: in a layer whose cache keeps fewer keys than the masks are over.
@@ -187,7 +188,7 @@ def masks_given_by_hand(tree: Tree, dense: list[Any]) -> Iterator[None]:
         function = vars(module).get("eager_attention_forward")
         if callable(function):
             changed.append((module, function))
-            module.eager_attention_forward = _with_mask(function, by_lengths)
+            module.eager_attention_forward = _with_mask(function, by_lengths, narrow)
     try:
         yield
     finally:
@@ -195,14 +196,15 @@ def masks_given_by_hand(tree: Tree, dense: list[Any]) -> Iterator[None]:
             module.eager_attention_forward = function
 
 
-def _with_mask(function: Any, by_lengths: dict[Any, Any]) -> Any:
+def _with_mask(function: Any, by_lengths: dict[Any, Any], narrow: bool) -> Any:
     def attention(
         module: Any, query: Any, key: Any, value: Any, attention_mask: Any, *args: Any, **kwargs: Any
     ) -> Any:
         queries, keys = query.shape[-2], key.shape[-2]
         dense = by_lengths.get((queries, keys))
         if dense is not None:
-            attention_mask = dense.to(query)
+            own = attention_mask if narrow else None
+            attention_mask = dense.to(query) if own is None else _both(own[..., :keys], dense.to(query))
         for masked, over in by_lengths:
             if queries == masked < keys < over:
                 raise MaskTooLong(
@@ -211,6 +213,11 @@ def _with_mask(function: Any, by_lengths: dict[Any, Any]) -> Any:
         return function(module, query, key, value, attention_mask, *args, **kwargs)
 
     return attention
+
+
+def _both(mask: Any, dense: Any) -> Any:
+    """Return a mask, additive or boolean, where an additive one allows it too."""
+    return mask & (dense == 0) if mask.dtype == torch.bool else torch.minimum(mask, dense)
 
 
 class MaskTooLong(Exception):

@@ -56,14 +56,16 @@ class Experiment(NamedTuple):
         run: (model, the masks in some form) -> output (batch, places, ...).
         rows: bool (batch, places): which places of the output are compared; None for all.
         place: (model, batch, place) -> words for one place of the output.
-        padding_is_documents: whether a tree may read the 2-D mask as plain padding instead.
+        documents: whether the mask is 2-D and numbers documents. Flex attention then looks at one's own
+            document of what the model attends to by itself, a window for instance, and so does the
+            reference; a tree may read such a mask as plain padding instead.
     """
 
     masks: list[Mask]
     run: Callable[[Any, list[Any]], Any]
     rows: Any = None
     place: Callable[[Any, int, int], str] = _token
-    padding_is_documents: bool = False
+    documents: bool = False
 
 
 # (configuration, device) -> experiment
@@ -84,7 +86,7 @@ def _forward(make_mask: Callable[[int, int, str], Mask], tokens: int = TOKENS, b
 
 
 def _packed(config: Any, device: str) -> Experiment:
-    return _forward(packed_2d)(config, device)._replace(padding_is_documents=True)
+    return _forward(packed_2d)(config, device)._replace(documents=True)
 
 
 def _backward(make_mask: Callable[[int, int, str], Mask]) -> Builder:

@@ -39,7 +39,7 @@ def judge(tree: Tree, models: Models, case: str) -> dict[str, Any]:
     except Exception as error:
         if models.device == "cpu" and re.search(r"\bCPU\b", str(error)):
             raise NotRunnable(f"refused on a CPU: {one_line(error)}") from error
-        if experiment.padding_is_documents:
+        if experiment.documents:
             _raise_if_eager_refuses(models, experiment)
         return {
             "verdict": "crash",
@@ -50,7 +50,7 @@ def judge(tree: Tree, models: Models, case: str) -> dict[str, Any]:
         }
     digests[FLEX] = digest(got)
     found = difference(got, expected, experiment.rows)
-    if not found.ok and experiment.padding_is_documents:
+    if not found.ok and experiment.documents:
         _raise_if_read_as_padding(models, experiment, got)
     return {
         "verdict": "ok" if found.ok else "wrong",
@@ -78,6 +78,8 @@ def _is_dense(experiment: Experiment) -> bool:
 
 def _reference(tree: Tree, models: Models, experiment: Experiment) -> tuple[Any, str | None]:
     """Return eager attention's output, and how it was got where not in the plain way."""
+    if experiment.documents:
+        return _by_hand(tree, models, experiment, "reads no document numbers under eager attention")[0], None
     can_be_given_by_hand = any(mask.block is not None for mask in experiment.masks)
     try:
         expected = _run(models, EAGER, experiment, lambda mask: mask.tensor)
@@ -100,9 +102,10 @@ def _reference(tree: Tree, models: Models, experiment: Experiment) -> tuple[Any,
 def _by_hand(tree: Tree, models: Models, experiment: Experiment, why: str) -> tuple[Any, str]:
     dense = [mask.tensor for mask in experiment.masks]
     try:
-        with masks_given_by_hand(tree, dense):
+        with masks_given_by_hand(tree, dense, narrow=experiment.documents):
             expected = _run(models, EAGER, experiment, lambda mask: None)
-        with masks_given_by_hand(tree, [without_oldest_key(mask) for mask in dense]):
+        wrong_masks = [without_oldest_key(mask) for mask in dense]
+        with masks_given_by_hand(tree, wrong_masks, narrow=experiment.documents):
             wrong = _run(models, EAGER, experiment, lambda mask: None)
     except NotRunnable:
         raise

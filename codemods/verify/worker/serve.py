@@ -9,7 +9,7 @@ import platform
 from collections.abc import Callable
 from typing import Any
 
-from .limits import cut_network, limit
+from .limits import cut_network, end_with, limit
 from .protocol import Channel
 from .standalone import Standalone
 from .tree import Candidate, Tree, Unusable
@@ -25,7 +25,9 @@ def serve(request: dict[str, Any], answers: int) -> None:
         answers: the file descriptor to write events to.
     """
     channel = Channel(answers)
+    parent = os.getppid()
     network = not cut_network()
+    end_with(parent)
     try:
         _one_thread()
         tree = _tree(request)
@@ -127,8 +129,11 @@ def _run_forked(
 ) -> None:
     from .pool import Ended, run_forked
 
+    worker = os.getpid()
+
     def job_of(candidate: Candidate) -> Callable[[int], None]:
         def job(writer: int) -> None:
+            end_with(worker)
             limit(request["memory"], request["seconds"])
             _run(tree, candidate, request["cases"], device, Channel(writer))
 

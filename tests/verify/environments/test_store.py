@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+import signal
 import subprocess
 import sys
 import zipfile
@@ -13,6 +14,8 @@ import pytest
 
 import codemods
 from codemods.verify.environments.store import clean, environments, in_use, store
+
+from ..waiting import wait_for
 
 METADATA = "Metadata-Version: 2.1\nName: {name}\nVersion: {version}\n"
 WHEEL = "Wheel-Version: 1.0\nGenerator: tests\nRoot-Is-Purelib: true\nTag: py3-none-any\n"
@@ -135,6 +138,24 @@ def test_what_is_left_of_an_interrupted_run_is_made_again(place: Place) -> None:
     _, errors = place.env("clean")
     assert errors.startswith(f"removed {name} (")
     assert place.env("list")[1].startswith("no environments in ")
+
+
+def test_an_interrupted_run_says_so_and_leaves_nothing_running(place: Place, tmp_path: Path) -> None:
+    slow = tmp_path / "slow-python"
+    making = f"(echo $$ > {tmp_path}/pid; sleep 60)"
+    slow.write_text(
+        f'#!/bin/sh\ncase "$*" in *venv*) {making};; *) exec {sys.executable} "$@";; esac\n',
+        encoding="utf-8",
+    )
+    slow.chmod(0o755)
+    process = place.start(str(place.tree), "--yes", "--env", "auto", "--python", str(slow))
+    wait_for((tmp_path / "pid").is_file)
+    process.send_signal(signal.SIGINT)
+    output, errors = process.communicate(timeout=30)
+    assert (process.returncode, output) == (130, "")
+    assert errors.splitlines()[1:] == ["interrupted"]
+    with pytest.raises(ProcessLookupError):
+        os.kill(int((tmp_path / "pid").read_text()), 0)
 
 
 def test_an_environment_in_use_is_not_cleaned(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
