@@ -8,6 +8,7 @@ moment at which the mask was made, because flex attention calls it after the cac
 from __future__ import annotations
 
 import ast
+import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from functools import lru_cache
@@ -21,6 +22,9 @@ _SAME_MEMORY = frozenset({"to", "detach", "view", "reshape", "squeeze", "unsquee
 
 # A mask function takes batch, head, query and key.
 _MASK_ARGUMENTS = 4
+
+# How a change in place is written, as far as text tells.
+_CHANGE_IN_PLACE = re.compile(r"\bself[\s)]*\.\s*\w+[\s)]*\.\s*(?:\w*[^\W_])?_\s*\(")
 
 # Calls deeper than this are not followed.
 _DEEPEST = 8
@@ -217,22 +221,30 @@ def _getters(index: Index, module: Module) -> frozenset[str]:
 
 def live_getters(classes: Iterable[Class]) -> frozenset[str]:
     """Return the names of methods that hand out a tensor which their class changes in place."""
-    methods = [
-        (method, _changed_in_place(cls))
-        for cls in classes
-        for method in cls.members.values()
-        if isinstance(method, Function)
-    ]
+    changed = {cls: _changed_in_place(cls) for cls in classes}
     names: set[str] = set()
     while True:
-        found = {method.name for method, changed in methods if _hands_out(method, changed, names)}
+        found = {
+            method.name
+            for cls, attributes in changed.items()
+            if attributes or _calls_any(cls, names)
+            for method in cls.members.values()
+            if isinstance(method, Function) and _hands_out(method, attributes, names)
+        }
         if found <= names:
             return frozenset(names)
         names |= found
 
 
+def _calls_any(cls: Class, names: set[str]) -> bool:
+    """Whether the text around a class could call a method of one of ``names``."""
+    return any(f".{name}" in cls.module.source.text for name in names)
+
+
 def _changed_in_place(cls: Class) -> frozenset[str]:
     """Return the attributes of ``self`` that a method of ``cls`` changes, as with ``self.x.add_(1)``."""
+    if not _CHANGE_IN_PLACE.search(cls.module.source.text):
+        return frozenset()  # to walk every class that a module imports would take most of a scan
     return frozenset(
         node.func.value.attr
         for method in cls.members.values()
