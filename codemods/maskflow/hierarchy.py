@@ -28,7 +28,7 @@ class Hierarchy:
         if cls not in self._linear:
             self._linear[cls] = (cls,)  # an inheritance cycle sees itself as a root
             order: list[Class | External] = []
-            for base in cls.node.bases:
+            for base in cls.bases:
                 found = self.index.resolve_dotted(cls.module, base)
                 if isinstance(found, Class):
                     order += self.linearize(found)

@@ -38,7 +38,7 @@ def find_member(module: Module, qualname: str) -> Class | Function | ast.expr | 
 
 def line_of(member: Class | Function | ast.expr) -> int:
     """Return the line on which a member starts, decorators not counted."""
-    return member.lineno if isinstance(member, ast.expr) else member.node.lineno
+    return member.lineno if isinstance(member, ast.expr) else member.line
 
 
 def walk_definitions(body: list[ast.stmt], prefix: str = "") -> Iterator[tuple[str, DefinitionNode]]:

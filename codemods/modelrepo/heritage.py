@@ -126,7 +126,7 @@ class Heritage:
 
     def bases_of(self, cls: Class) -> list[Class]:
         """Return the bases of ``cls`` that are in the tree, as written."""
-        found = (self.index.resolve_dotted(cls.module, base) for base in cls.node.bases)
+        found = (self.index.resolve_dotted(cls.module, base) for base in cls.bases)
         return [base for base in found if isinstance(base, Class)]
 
     def _inheriting(self, modular: Module) -> Iterator[tuple[Class, Class]]:
