@@ -115,6 +115,8 @@ def _chooses_masks(entry: Class, hierarchy: Hierarchy) -> bool:
 
 @cache
 def _chooses(function: Function) -> bool:
+    if not function.mentions("_attn_implementation"):
+        return False
     node = function.node
     takes_mask = any("mask" in parameter.arg for parameter in (*node.args.args, *node.args.kwonlyargs))
     return takes_mask and any(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -58,14 +59,30 @@ class Module:
             return None
 
 
-class Class:
+class _Written:
+    """What a definition's text says before it is parsed."""
+
+    def __init__(self, module: Module, written: ast.AST | Piece, qualname: str) -> None:
+        self.module = module
+        self.name: str = getattr(written, "name", "<lambda>")
+        self.line = _line(written)
+        self.qualname = qualname
+        self._extent = (written.start, written.end) if isinstance(written, Piece) else ()
+
+    def mentions(self, text: str) -> bool:
+        """Whether ``text`` may stand in the definition."""
+        return self.module.source.text.find(text, *self._extent) >= 0
+
+    def matches(self, pattern: re.Pattern[str]) -> bool:
+        """Whether ``pattern`` may match something in the definition."""
+        return pattern.search(self.module.source.text, *self._extent) is not None
+
+
+class Class(_Written):
     """A class statement, where it stands, and its own (not inherited) attributes and methods."""
 
     def __init__(self, module: Module, written: ast.ClassDef | Piece, qualname: str) -> None:
-        self.module = module
-        self.name = written.name
-        self.line = _line(written)
-        self.qualname = qualname
+        super().__init__(module, written, qualname)
         self._written = written
 
     @cached_property
@@ -115,16 +132,13 @@ class Class:
         return self.node, ()
 
 
-class Function:
+class Function(_Written):
     """A function or method definition; ``owner`` is the class whose body holds it."""
 
     def __init__(
         self, module: Module, written: FunctionNode | Piece, qualname: str, owner: Class | None = None
     ) -> None:
-        self.module = module
-        self.name: str = getattr(written, "name", "<lambda>")
-        self.line = _line(written)
-        self.qualname = qualname
+        super().__init__(module, written, qualname)
         self.owner = owner
         self._written = written
 
@@ -137,13 +151,6 @@ class Function:
         if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef)):
             return node
         return _nothing(f"def {self.name}(*args, **kwargs): ...", ast.FunctionDef)
-
-    def mentions(self, text: str) -> bool:
-        """Whether ``text`` may stand in the definition: a look before it is parsed."""
-        written = self._written
-        if isinstance(written, Piece):
-            return self.module.source.text.find(text, written.start, written.end) >= 0
-        return text in self.module.source.text
 
 
 @dataclass(frozen=True)

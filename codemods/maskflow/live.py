@@ -8,11 +8,11 @@ moment at which the mask was made, because flex attention calls it after the cac
 from __future__ import annotations
 
 import ast
-import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import lru_cache
 
+from codemods.maskflow.getters import live_getters, own_nodes
 from codemods.maskflow.index import Assignment, Class, Function, Index, Module
 from codemods.maskflow.known import IMPLEMENTATION, MASK_TABLE
 from codemods.maskflow.sites import Step
@@ -22,9 +22,6 @@ _SAME_MEMORY = frozenset({"to", "detach", "view", "reshape", "squeeze", "unsquee
 
 # A mask function takes batch, head, query and key.
 _MASK_ARGUMENTS = 4
-
-# How a change in place is written, as far as text tells.
-_CHANGE_IN_PLACE = re.compile(r"\bself[\s)]*\.\s*\w+[\s)]*\.\s*(?:\w*[^\W_])?_\s*\(")
 
 # Calls deeper than this are not followed.
 _DEEPEST = 8
@@ -88,7 +85,7 @@ class _Names:
 
     def walk(self) -> frozenset[int | None]:
         """Follow assignments, calls and nested functions; return the live items of the result."""
-        body = list(_own_nodes(self.function.node))
+        body = list(own_nodes(self.function.node))
         for node in body:
             if isinstance(node, ast.Assign):
                 for target in node.targets:
@@ -145,7 +142,7 @@ class _Names:
         found = self.outer.index.resolve(self.function.module, func.id)
         if isinstance(found, Function):
             return [found]
-        for node in _own_nodes(self.function.node):
+        for node in own_nodes(self.function.node):
             if (
                 isinstance(node, ast.Assign)
                 and [ast.unparse(target) for target in node.targets] == [func.id]
@@ -181,14 +178,6 @@ class _Names:
                 return
 
 
-def _own_nodes(function: ast.AST) -> Iterator[ast.AST]:
-    """Yield the nodes of a function in the order of the text, nested functions as a whole."""
-    for child in ast.iter_child_nodes(function):
-        yield child
-        if not isinstance(child, (ast.FunctionDef, ast.AsyncFunctionDef, ast.Lambda)):
-            yield from _own_nodes(child)
-
-
 def _passed(callee: Function, node: ast.Call, is_live: object) -> Iterator[str]:
     """Yield the parameters of ``callee`` that a call gives a live value to."""
     assert callable(is_live)
@@ -217,58 +206,3 @@ def _getters(index: Index, module: Module) -> frozenset[str]:
     return live_getters(
         bound for home in homes for bound in home.bindings.values() if isinstance(bound, Class)
     )
-
-
-def live_getters(classes: Iterable[Class]) -> frozenset[str]:
-    """Return the names of methods that hand out a tensor which their class changes in place."""
-    changed = {cls: _changed_in_place(cls) for cls in classes}
-    names: set[str] = set()
-    while True:
-        found = {
-            method.name
-            for cls, attributes in changed.items()
-            if attributes or _calls_any(cls, names)
-            for method in cls.members.values()
-            if isinstance(method, Function) and _hands_out(method, attributes, names)
-        }
-        if found <= names:
-            return frozenset(names)
-        names |= found
-
-
-def _calls_any(cls: Class, names: set[str]) -> bool:
-    """Whether the text around a class could call a method of one of ``names``."""
-    return any(f".{name}" in cls.module.source.text for name in names)
-
-
-def _changed_in_place(cls: Class) -> frozenset[str]:
-    """Return the attributes of ``self`` that a method of ``cls`` changes, as with ``self.x.add_(1)``."""
-    if not _CHANGE_IN_PLACE.search(cls.module.source.text):
-        return frozenset()  # to walk every class that a module imports would take most of a scan
-    return frozenset(
-        node.func.value.attr
-        for method in cls.members.values()
-        if isinstance(method, Function)
-        for node in ast.walk(method.node)
-        if isinstance(node, ast.Call)
-        and isinstance(node.func, ast.Attribute)
-        and node.func.attr.endswith("_")
-        and not node.func.attr.endswith("__")
-        and isinstance(node.func.value, ast.Attribute)
-        and ast.unparse(node.func.value.value) == "self"
-    )
-
-
-def _hands_out(method: Function, changed: frozenset[str], getters: set[str]) -> bool:
-    for node in _own_nodes(method.node):
-        if isinstance(node, ast.Return) and node.value is not None:
-            arms = [node.value.body, node.value.orelse] if isinstance(node.value, ast.IfExp) else [node.value]
-            if any(_is_live(arm, changed, getters) for arm in arms):
-                return True
-    return False
-
-
-def _is_live(node: ast.expr, changed: frozenset[str], getters: set[str]) -> bool:
-    if isinstance(node, ast.Attribute):
-        return ast.unparse(node.value) == "self" and node.attr in changed
-    return isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute) and node.func.attr in getters
