@@ -202,7 +202,7 @@ def _with_mask(function: Any, by_lengths: dict[Any, Any], narrow: bool) -> Any:
     ) -> Any:
         queries, keys = query.shape[-2], key.shape[-2]
         dense = by_lengths.get((queries, keys))
-        if dense is not None:
+        if dense is not None and not _is_decoders_own(module, attention_mask):
             own = attention_mask if narrow else None
             attention_mask = dense.to(query) if own is None else _both(own[..., :keys], dense.to(query))
         for masked, over in by_lengths:
@@ -218,6 +218,15 @@ def _with_mask(function: Any, by_lengths: dict[Any, Any], narrow: bool) -> Any:
 def _both(mask: Any, dense: Any) -> Any:
     """Return a mask, additive or boolean, where an additive one allows it too."""
     return mask & (dense == 0) if mask.dtype == torch.bool else torch.minimum(mask, dense)
+
+
+def _is_decoders_own(module: Any, attention_mask: Any) -> bool:
+    """Say whether a mask is the causal one that an encoder-decoder makes for its decoder.
+
+    What is given by hand there is the encoder's mask: for itself and for the attention to it.
+    """
+    encodes = getattr(getattr(module, "config", None), "is_encoder_decoder", False)
+    return bool(encodes) and attention_mask is not None
 
 
 class MaskTooLong(Exception):
