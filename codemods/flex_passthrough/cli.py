@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import click
 from rich.console import Console
 
-from codemods.flex_passthrough import api, output
+from codemods.flex_passthrough import api, choosing, output
 from codemods.flex_passthrough.interruption import attend
 from codemods.flex_passthrough.options import GroupedCommand, Options, with_options
 from codemods.flex_passthrough.progress import ProgressBar
@@ -26,7 +26,7 @@ DONE, FOUND, TROUBLE, UNPROVEN, INTERRUPTED = 0, 1, 2, 3, 130
 _EPILOG = """\b
 Exit codes:
   0    nothing (left) to do, or all done
-  1    findings, under --check
+  1    findings, under --check; files rewritten, under --exit-nonzero-on-fix
   2    usage or configuration error, or a file that could not be read, parsed or written
   3    nothing was written: the repository's own checks would have more to say (--check-repository)
   3    rewritten, and the verification (--verify) failed
@@ -62,9 +62,7 @@ def command(**arguments: Any) -> None:
             f"cannot verify, so nothing was written: {error}", highlight=False, markup=False, soft_wrap=True
         )
         sys.exit(TROUBLE)
-    output.put(output.data(plan, options.output_format, dry_run=options.dry_run), options.output)
-    if options.output_format == "github":
-        output.put_job_summary(plan)
+    output.show(plan, options)
     _report(plan, console, options)
     if verified is not None:
         _show(verified, options)
@@ -84,7 +82,9 @@ def _run(options: Options, console: Console) -> tuple[api.Plan, Verified | None]
         sys.exit(TROUBLE)
     shown = console.is_terminal and not (options.quiet or options.no_progress)
     with ProgressBar(console, shown=shown) as progress:
-        plan = api.plan(options.paths, settings, progress)
+        plan = choosing.plan(options, settings, progress)
+    if options.interactive:
+        plan = choosing.ask(plan, options, console)
     if not options.writes or plan.is_refused:
         return plan, None
     if options.verify and plan.changes:
@@ -130,7 +130,8 @@ def _exit_code(plan: api.Plan, verified: Verified | None, options: Options) -> i
         return TROUBLE
     if verified is not None and verified.failed:
         return UNPROVEN
-    return FOUND if options.check and plan.changes else DONE
+    found = options.check or (options.exit_nonzero_on_fix and options.writes)
+    return FOUND if found and plan.changes else DONE
 
 
 def _console(color: str) -> Console:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -26,6 +27,10 @@ class Options:
     paths: tuple[Path, ...]
     dry_run: bool
     check: bool
+    stat: bool
+    interactive: bool
+    decisions: Path | None
+    exit_nonzero_on_fix: bool
     check_repository: bool
     verify: bool
     verify_case: tuple[str, ...]
@@ -43,6 +48,7 @@ class Options:
     output_format: str
     output: Path | None
     show_graph: str | None
+    no_pager: bool
     explain: bool
     quiet: bool
     verbose: int
@@ -53,17 +59,21 @@ class Options:
         """Refuse what does not go together.
 
         Raises:
-            click.UsageError: for ``--verify`` where nothing is written.
+            click.UsageError: for ``--verify`` where nothing is written, and questions that nobody can answer.
         """
+        if self.interactive and self.check:
+            raise click.UsageError("--check asks nothing: drop --interactive")
+        if self.interactive and not sys.stdin.isatty():
+            raise click.UsageError("--interactive asks at a terminal, and stdin is none")
         if self.verify and not self.writes:
             raise click.UsageError(
-                "--verify runs what was rewritten, and nothing is: drop --dry-run or --check"
+                "--verify runs what was rewritten, and nothing is: drop --dry-run, --check or --stat"
             )
 
     @property
     def writes(self) -> bool:
         """Whether files may be changed."""
-        return not (self.dry_run or self.check)
+        return not (self.dry_run or self.check or self.stat)
 
     @property
     def verbosity(self) -> int:
@@ -129,6 +139,20 @@ _WHAT_HAPPENS = _group(
     "What happens",
     _option("--dry-run", "--diff", "dry_run", is_flag=True, help="Print the patch and write nothing."),
     _option("--check", is_flag=True, help="Write nothing; exit 1 if anything would change."),
+    _option("--stat", is_flag=True, help="Print how many lines would change in which file; write nothing."),
+    _option(
+        "-i",
+        "--interactive",
+        is_flag=True,
+        help="Ask about each decision: a root with all that follows it. ? lists the keys.",
+    ),
+    _option(
+        "--decisions",
+        metavar="FILE",
+        type=_PATH,
+        help="Leave out what this file rejects; with --interactive, add what is rejected to it.",
+    ),
+    _option("--exit-nonzero-on-fix", is_flag=True, help="Exit 1 if files were rewritten, for pre-commit."),
     _option(
         "--check-repository",
         is_flag=True,
@@ -207,6 +231,7 @@ _WHAT_IS_SHOWN = _group(
         help="What goes to stdout. mbox: a commit for each decision, for `git am`.",
     ),
     _option("--output", type=_PATH, help="Write what would go to stdout to this file."),
+    _option("--no-pager", is_flag=True, help="Never show a long patch in a pager."),
     _option("--explain", is_flag=True, help="Show the way of the BlockMask to each finding."),
     _option(
         "--show-graph",

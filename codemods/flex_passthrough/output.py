@@ -5,16 +5,52 @@ from __future__ import annotations
 import os
 import sys
 from pathlib import Path
-from typing import BinaryIO
+from typing import TYPE_CHECKING, BinaryIO
 
 import click
+from rich.console import Console
 
 from codemods.review.report import Report
+
+if TYPE_CHECKING:
+    from codemods.flex_passthrough.options import Options
 
 TOOL = "flex_passthrough"
 
 
 FORMATS = ("text", "json", "jsonl", "sarif", "github", "patch", "mbox")
+
+
+def show(report: Report, options: Options) -> None:
+    """Put what was asked for where it belongs: stdout, a file, a pager, a job's summary."""
+    at_terminal = options.output is None and options.output_format == "text" and sys.stdout.isatty()
+    if options.stat or (options.dry_run and at_terminal):
+        _show_to_person(report, options)
+        return
+    put(data(report, options.output_format, dry_run=options.dry_run), options.output)
+    if options.output_format == "github":
+        put_job_summary(report)
+
+
+def _show_to_person(report: Report, options: Options) -> None:
+    """Show the plan as its decisions, in colours, and page by page where it is long."""
+    from codemods.review import patch_view
+
+    forced = {"always": True, "never": False}.get(options.color)
+    console = Console(force_terminal=forced, no_color=True if forced is False else None)
+    with console.capture() as capture:
+        if options.stat:
+            patch_view.print_stat(report, console)
+        else:
+            patch_view.print_plan(report, console, every_file=options.verbose > 0)
+    shown = capture.get()
+    is_long = shown.count("\n") >= console.height
+    if options.output is not None or not console.is_terminal or console.is_dumb_terminal:
+        put(shown.encode(console.encoding, "backslashreplace"), options.output)
+    elif is_long and not options.no_pager:
+        click.echo_via_pager(shown, color=True)
+    else:
+        put(shown.encode(console.encoding, "backslashreplace"), None)
 
 
 def data(report: Report, output_format: str, *, dry_run: bool) -> bytes:

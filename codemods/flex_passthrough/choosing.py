@@ -1,0 +1,59 @@
+"""Which decisions of a plan are carried out: those that a file, or the person at the terminal, leaves in."""
+
+from __future__ import annotations
+
+import sys
+from dataclasses import replace
+from pathlib import Path
+
+from rich.console import Console
+
+from codemods.flex_passthrough import api
+from codemods.flex_passthrough.options import Options
+from codemods.flex_passthrough.scan import Progress
+from codemods.flex_passthrough.settings import Settings
+from codemods.review.choices import Choices, read_choices, write_choices
+from codemods.review.finding import Status
+
+
+def plan(options: Options, settings: Settings, progress: Progress) -> api.Plan:
+    """Plan what the file of decisions leaves in.
+
+    Raises:
+        ChoicesError: if there is such a file and it cannot be used.
+    """
+    choices = _choices(options.decisions, new=options.interactive)
+    settings = replace(settings, rejected=settings.rejected | choices.rejected())
+    proposed = api.plan(options.paths, settings, progress)
+    more = choices.rejected_among(proposed.decisions) - settings.rejected
+    return proposed.without(more, progress) if more else proposed
+
+
+def ask(proposed: api.Plan, options: Options, console: Console) -> api.Plan:
+    """Ask about every decision that would change something, and plan what was accepted.
+
+    What was rejected is written to the file of decisions; what was left unsaid is left out this time
+    and asked again.
+    """
+    from codemods.review.interactive import review
+
+    asked = [decision for decision in proposed.decisions if decision.status is Status.WOULD_FIX]
+    answers = review(asked, console, _typed)
+    rejected = [decision for decision in asked if answers[decision.id] is False]
+    if options.decisions is not None and rejected:
+        write_choices(options.decisions, _choices(options.decisions, new=True).rejecting(rejected))
+    left_out = [decision.id for decision in asked if answers[decision.id] is not True]
+    return proposed.without(left_out) if left_out else proposed
+
+
+def _choices(path: Path | None, *, new: bool) -> Choices:
+    if path is None or (new and not path.exists()):
+        return Choices()
+    return read_choices(path)
+
+
+def _typed() -> str:
+    line = sys.stdin.readline()
+    if not line:
+        raise EOFError
+    return line

@@ -1,0 +1,142 @@
+"""Decisions at the command line: a real terminal, files of decisions, a pager, --stat."""
+
+from __future__ import annotations
+
+import json
+import os
+import select
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+pty = pytest.importorskip("pty", reason="needs a system with pseudo-terminals")
+
+from .conftest import HEAD, LIBRARY  # noqa: E402
+from .rules.test_flex001_missing_passthrough import ASKS, BUILD, model  # noqa: E402
+from .test_cli import run, snapshot  # noqa: E402
+
+TINY, WIDE = "pkg/models/tiny/modeling_tiny.py", "pkg/models/wide/modeling_wide.py"
+BEFORE = HEAD + model(ASKS + BUILD)
+
+
+@pytest.fixture
+def tree(write_tree) -> Path:
+    """A package with two offending models."""
+    return write_tree({**LIBRARY, TINY: BEFORE, WIDE: BEFORE.replace("Tiny", "Wide")})
+
+
+def at_terminal(*arguments: object, keys: str = "", **environment: str) -> tuple[int, str]:
+    """Run the command in a terminal of 24 lines, type ``keys`` one by one, and return what it showed."""
+    command = [sys.executable, "-m", "codemods.flex_passthrough", *map(str, arguments)]
+    env = {**os.environ, "PYTHONPATH": str(Path(__file__).parents[2]), "TERM": "xterm", **environment}
+    env = {"COLUMNS": "100", "LINES": "24", **env}
+    ours, theirs = pty.openpty()
+    process = subprocess.Popen(command, stdin=theirs, stdout=theirs, stderr=theirs, env=env, close_fds=True)
+    os.close(theirs)
+    shown, typed, end = b"", 0, time.monotonic() + 120
+    while time.monotonic() < end:
+        ready, _, _ = select.select([ours], [], [], 1)
+        if not ready:
+            continue
+        try:
+            data = os.read(ours, 65536)
+        except OSError:  # how Linux says that the other side is closed
+            data = b""
+        if not data:
+            break
+        shown += data
+        if typed < len(keys) and shown.count(b"Make this change?") > typed:
+            os.write(ours, keys[typed].encode() + b"\n")
+            typed += 1
+    os.close(ours)
+    return process.wait(timeout=10), shown.decode()
+
+
+def test_yes_and_no_at_a_terminal(tree, tmp_path):
+    no = tmp_path / "no.json"
+    code, shown = at_terminal(tree / "pkg", "--interactive", "--decisions", no, keys="ny")
+    assert code == 0, shown
+    assert "1 of 2 decisions accepted" in shown
+    assert (tree / TINY).read_text() == BEFORE
+    assert "isinstance(attention_mask, BlockMask)" in (tree / WIDE).read_text()
+    (entry,) = json.loads(no.read_text())["decisions"]
+    assert (entry["verdict"], entry["root"]["path"]) == ("rejected", "models/tiny/modeling_tiny.py")
+    later = run(tree / "pkg", "--check", "--decisions", no)
+    assert later.returncode == 0, later.stderr
+    assert b"1 skipped: rejected" in later.stderr
+
+
+def test_quitting_keeps_what_was_accepted_and_asks_the_rest_again(tree, tmp_path):
+    no = tmp_path / "no.json"
+    code, _ = at_terminal(tree / "pkg", "-i", "--decisions", no, keys="yq")
+    assert code == 0
+    assert (tree / TINY).read_text() != BEFORE
+    assert (tree / WIDE).read_text() == BEFORE.replace("Tiny", "Wide")
+    assert not no.exists()
+
+
+def test_interactive_needs_a_terminal(tree):
+    result = run(tree / "pkg", "--interactive")
+    assert result.returncode == 2
+    assert b"--interactive asks at a terminal" in result.stderr
+
+
+def test_file_of_decisions_that_rejects_all_others(tree, tmp_path):
+    document = json.loads(run(tree / "pkg", "--check", "--output-format", "json").stdout)
+    first = document["decisions"][0]["id"]
+    choices = {"schema_version": 1, "others": "reject", "decisions": [{"id": first, "verdict": "accepted"}]}
+    (tmp_path / "yes.json").write_text(json.dumps(choices))
+    assert run(tree / "pkg", "--decisions", tmp_path / "yes.json").returncode == 0
+    assert (tree / TINY).read_text() != BEFORE
+    assert (tree / WIDE).read_text() == BEFORE.replace("Tiny", "Wide")
+
+
+def test_file_of_decisions_that_is_none(tree, tmp_path):
+    result = run(tree / "pkg", "--decisions", tmp_path / "nowhere.json")
+    assert result.returncode == 2
+    assert b"No such file" in result.stderr and b"Traceback" not in result.stderr
+
+
+def test_dry_run_at_a_terminal_is_for_reading(tree):
+    before = snapshot(tree)
+    code, shown = at_terminal(tree / "pkg", "--dry-run", "--no-pager")
+    assert code == 0
+    assert snapshot(tree) == before
+    assert "missing-passthrough" in shown and "(1 of 2, " in shown
+    assert "\x1b[32m+" in shown
+    assert "diff --git" not in shown
+
+
+@pytest.mark.parametrize(("environment", "escapes"), [({"TERM": "dumb"}, False), ({"NO_COLOR": "1"}, True)])
+def test_terminals_without_colours(tree, environment, escapes):
+    _, shown = at_terminal(tree / "pkg", "--dry-run", "--no-pager", "--no-progress", **environment)
+    assert "\x1b[32m" not in shown and "\x1b[31m" not in shown
+    assert ("\x1b[" in shown) == escapes  # NO_COLOR leaves bold as it is
+
+
+def test_a_long_patch_goes_to_the_pager(tree, tmp_path):
+    seen = tmp_path / "seen"
+    pager = tmp_path / "pager"
+    pager.write_text(f"#!/bin/sh\ncat > {seen}\n")
+    pager.chmod(0o755)
+    at_terminal(tree / "pkg", "--dry-run", PAGER=str(pager), LINES="10")
+    assert "missing-passthrough" in seen.read_text()
+    seen.unlink()
+    at_terminal(tree / "pkg", "--dry-run", PAGER=str(pager), LINES="500")
+    assert not seen.exists()
+
+
+def test_stat_counts_and_writes_nothing(tree):
+    before = snapshot(tree)
+    result = run(tree / "pkg", "--stat")
+    assert result.returncode == 0
+    assert snapshot(tree) == before
+    assert b"2 decisions, 2 files changed, 18 insertions(+), 2 deletions(-)" in result.stdout
+
+
+def test_exit_code_for_hooks_that_fix(tree):
+    assert run(tree / "pkg", "--exit-nonzero-on-fix").returncode == 1
+    assert run(tree / "pkg", "--exit-nonzero-on-fix").returncode == 0
