@@ -28,7 +28,7 @@ from codemods.flex_passthrough.rules import flex006_live_capture as live_capture
 from codemods.flex_passthrough.rules.counted_positions import counted_positions
 from codemods.flex_passthrough.rules.pooling import mean_without_mask
 from codemods.flex_passthrough.rules.rule import Diagnosis, Mend, Mended, Place, Rule, speaking_of_tokens
-from codemods.flex_passthrough.rules.token_weights import AsWithoutMask, only_weighs_tokens
+from codemods.flex_passthrough.rules.token_weights import AsWithoutMask, loss_without_mask, only_weighs_tokens
 from codemods.flex_passthrough.syntax import ancestors, implementation_asked, in_order, parents, same_text
 from codemods.maskflow.flow import GENERATION, Reach
 from codemods.maskflow.index import Function
@@ -181,10 +181,11 @@ def _guard(function: ast.AST, test: ast.expr, mask: str, otherwise: bool) -> Ten
 
 
 def _pooled(site: Site, around: list[ast.AST]) -> tuple[ast.Compare, ast.If] | None:
-    """Return the test, and its block, that leads to a plain mean where there is no mask."""
+    """Return the test, and its block, that leads to a plain mean or loss where there is no mask."""
     inner: ast.AST = site.node
     for node in around:
         test = mean_without_mask(inner, node, site.subject)
+        test = test or loss_without_mask(inner, node, site.subject, around)
         if test is not None and isinstance(node, ast.If):
             return test, node
         inner = node

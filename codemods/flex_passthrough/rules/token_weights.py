@@ -62,3 +62,29 @@ def _presence_tests(function: ast.AST, mask: str) -> Iterator[ast.Compare]:
     for node in in_order(function):
         if isinstance(node, ast.Compare) and ast.unparse(node) in (f"{mask} is None", f"{mask} is not None"):
             yield node
+
+
+def loss_without_mask(inner: ast.AST, block: ast.AST, mask: str, around: list[ast.AST]) -> ast.Compare | None:
+    """Return the test of a block that picks the tokens of a loss, where its other arm takes all of them.
+
+    Args:
+        inner: a statement of the arm that picks by the mask.
+        block: the statement around it.
+        mask: the expression that holds the mask.
+        around: the nodes around both; one of them asks whether there are labels.
+    """
+    if not isinstance(block, ast.If) or not block.orelse or inner not in block.body:
+        return None
+    if not isinstance(block.test, ast.Compare) or ast.unparse(block.test) != f"{mask} is not None":
+        return None
+    computes = all(isinstance(each, ast.Assign) for each in (*block.body, *block.orelse))
+    rebinds = any(isinstance(each, ast.Assign) and _binds(each, mask) for each in block.body)
+    return block.test if computes and not rebinds and any(map(_asks_for_labels, around)) else None
+
+
+def _binds(statement: ast.Assign, name: str) -> bool:
+    return any(ast.unparse(target) == name for target in statement.targets)
+
+
+def _asks_for_labels(node: ast.AST) -> bool:
+    return isinstance(node, ast.If) and ast.unparse(node.test) == "labels is not None"

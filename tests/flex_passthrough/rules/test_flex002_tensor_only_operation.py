@@ -177,6 +177,40 @@ def test_loss_that_weighs_tokens_counts_all_of_them(check_transformed):
     check_transformed(model(body, LOSS + ROUTED), model(body, mended + ROUTED), Settings(line_length=110))
 
 
+PICKED = """\
+if labels is not None:
+    if attention_mask is not None:
+        picked = attention_mask[:, 1:] != 0
+        shifted = states[:, :-1][picked]
+    else:
+        shifted = states[:, :-1].contiguous()
+    states = states + shifted.sum()
+"""
+
+
+def labelled(body: str) -> str:
+    return model(body).replace("position_ids=None", "position_ids=None, labels=None")
+
+
+def test_loss_that_picks_tokens_takes_all_of_them(check_transformed):
+    guarded = PICKED.replace("attention_mask is not None", "isinstance(attention_mask, torch.Tensor)")
+    check_transformed(labelled(PICKED), labelled(guarded))
+
+
+PICKS_LEFT_ALONE = {
+    "no_labels_asked_for": PICKED.replace("labels is not None", "self.training"),
+    "no_way_without_a_mask": PICKED.replace("    else:\n        shifted = states[:, :-1].contiguous()\n", ""),
+    "refuses_to_go_without": PICKED.replace("shifted = states[:, :-1].contiguous()", "raise ValueError"),
+    "changes_the_mask": PICKED.replace("picked =", "attention_mask = picked ="),
+}
+
+
+@pytest.mark.parametrize("body", PICKS_LEFT_ALONE.values(), ids=PICKS_LEFT_ALONE)
+def test_pick_is_reported_only(check_noop, body):
+    planned = check_noop(labelled(body))
+    assert {finding.safety.value for finding in planned.findings} == {"report"}
+
+
 LOSSES_LEFT_ALONE = {
     "has_no_way_without_a_mask": LOSS.replace("    total = 0.0", "    total = attention_mask.sum()"),
     "changes_the_mask": LOSS.replace("    total = 0.0", "    total = 0.0\n    attention_mask = logits"),
