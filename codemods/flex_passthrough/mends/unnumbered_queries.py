@@ -82,8 +82,8 @@ def _lookups(builder: Definition) -> Iterator[Lookup]:
         if not isinstance(nested, ast.FunctionDef) or len(nested.args.args) != 4:
             continue
         batch, _, query, key = parameter_names(nested)
-        if any(_compares(node, query, key) for node in ast.walk(nested)):
-            continue  # causal: queries and keys are of one sequence
+        if any(isinstance(node, ast.Call) or _compares(node, query, key) for node in ast.walk(nested)):
+            continue  # causal, maybe through another function: queries and keys are of one sequence
         for statement in nested.body:
             looked_up = _looked_up(statement, batch, query, key)
             unnumbered = f"{looked_up} == 0"

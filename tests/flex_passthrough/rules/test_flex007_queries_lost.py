@@ -25,6 +25,10 @@ def build_block_mask(mask_2d, query_length=None, key_length=None, is_causal=True
         same = numbers[batch, query] == numbers[batch, key]
         return (query >= key) & same & (mask_2d[batch, query] > 0)
 
+    def chunked(batch, head, query, key):
+        same = chunks[batch, query] == chunks[batch, key]
+        return same & causal(batch, head, query, key)
+
     def full(batch, head, query, key):
         same = numbers[batch, query] == numbers[batch, key]
         return same & (mask_2d[batch, key] > 0)
@@ -78,7 +82,7 @@ def planned(write_tree):
 def test_builder_is_mended_and_then_nothing_is_left(planned) -> None:
     found = planned()
     assert [(f.rule, f.path, f.span.line) for f in found.findings] == [
-        ("FLEX007", "integrations/flex_attention.py", 17)
+        ("FLEX007", "integrations/flex_attention.py", 21)
     ]
     (change,) = found.changes
     apply(found)
