@@ -22,14 +22,16 @@ from codemods.fleet.manifest import ManifestError, read_manifests
 from codemods.fleet.overview import Overview, overview
 from codemods.fleet.pages import as_csv, as_html, as_json, as_table
 from codemods.fleet.place import DEFAULT, Place
+from codemods.fleet.task import STAGES
 
-DONE, FOUND, TROUBLE, INTERRUPTED = 0, 1, 2, 130
+DONE, FOUND, TROUBLE, WORSE, INTERRUPTED = 0, 1, 2, 3, 130
 
 _EPILOG = """\b
 Exit codes:
   0    every repository is done, or there was nothing to do in it
   1    something is to be mended, under --check
   2    usage error, or some repository failed; its reason is in the table
+  3    nothing failed, but some model is worse than before, under --verify
   130  interrupted; `resume` goes on from there
 """
 _CONTEXT = {"help_option_names": ["-h", "--help"]}
@@ -112,6 +114,20 @@ def _told(function: Callable[..., None]) -> Callable[..., None]:
 @click.option(
     "--store", default="", metavar="DIR|URL", help="Where plans are kept by content (default: in --work)."
 )
+@click.option(
+    "--verify", is_flag=True, help="Run the mended models, before and after. This executes their code."
+)
+@click.option("--python", metavar="INTERPRETER", help="What runs the models, where the manifest names none.")
+@click.option(
+    "--branch", metavar="NAME", help="Also make a branch of this name, with one commit for each root."
+)
+@click.option("--author", metavar="'NAME <MAIL>'", default=Wishes.author, help="Who makes the commits.")
+@click.option(
+    "--message",
+    metavar="TEXT",
+    default=Wishes.message,
+    help="The message of each commit, with {rule}, {name}, {why}, {root}, {path}, {files} in it.",
+)
 @click.option("--check", is_flag=True, help="Exit 1 if anything is to be mended.")
 @progress_option
 @quiet_option
@@ -128,12 +144,17 @@ def run_command(
     listed = read_manifests(manifest, sys.stdin, _defaults(given))
     if not listed:
         raise ManifestError(f"{' '.join(manifest)}: names no repository")
+    left_out = [stage for stage, wish in (("mend", "branch"), ("verify", "verify")) if not given[wish]]
     wishes = Wishes(
+        stages=tuple(stage for stage in STAGES if stage not in left_out),
         jobs=given["jobs"],
         seconds=given["timeout"],
         memory=given["memory"],
         retries=given["retries"],
         store=_absolute(given["store"]),
+        branch=given["branch"] or Wishes.branch,
+        author=given["author"],
+        message=given["message"].replace("\\n", "\n"),
     )
     place = Place(work)
     with place.owned() as ledger:
@@ -229,6 +250,37 @@ def show_command(repository: str, patch: bool, log: bool, work: Path) -> None:
     as_table.print_row(row, str(folder), Console())
 
 
+@command.command("apply", context_settings=_CONTEXT)
+@click.argument("repository", nargs=-1, required=True)
+@work_option
+@click.option("--branch", is_flag=True, help="Bring in the branch that `run --branch` made; no file changes.")
+@_told
+def apply_command(repository: tuple[str, ...], branch: bool, work: Path) -> None:
+    """Write the patches of these REPOSITORY names into their checkouts or folders.
+
+    This alone changes a source. All files of a repository are written, or none; never over a change made
+    since the run.
+    """
+    from codemods.fleet.apply import apply, apply_branch
+
+    bring = apply_branch if branch else apply
+
+    place = Place(work)
+    ledger = place.ledger()
+    rows = {row.name: row for row in ledger.repositories()}
+    failed = False
+    for name in repository:
+        if name not in rows:
+            _no_repository(name, place)
+    for name in repository:
+        try:
+            click.echo(f"{name}: {bring(rows[name], place.results)}", err=True)
+        except StageFailure as failure:
+            click.echo(f"{name}: {failure.reason}", err=True)
+            failed = True
+    sys.exit(TROUBLE if failed else DONE)
+
+
 def main() -> None:
     """Run the command; the entry point of the package."""
     command(prog_name="fleet")
@@ -256,6 +308,8 @@ def _go(
         )
     if found.count("failed"):
         sys.exit(TROUBLE)
+    if found.total("regression"):
+        sys.exit(WORSE)
     sys.exit(FOUND if check and found.total("would_fix") else DONE)
 
 
@@ -265,7 +319,8 @@ def _defaults(given: dict[str, Any]) -> dict[str, Any]:
     mode = {"mode": given["mode"]} if given["mode"] else {}
     options = options_from({**words, **mode}, "--")
     inside = {"subdirectory": given["subdirectory"]} if given["subdirectory"] else {}
-    return {**options, **inside, **({"unsafe-fixes": True} if given["unsafe_fixes"] else {})}
+    python = {"verify": {"python": given["python"]}} if given["python"] else {}
+    return {**options, **inside, **python, **({"unsafe-fixes": True} if given["unsafe_fixes"] else {})}
 
 
 def _absolute(store: str) -> str:

@@ -23,6 +23,7 @@ from codemods.fleet.place import Place
 from codemods.fleet.progress import Progress
 from codemods.fleet.results import write_whole
 from codemods.fleet.run import Order, Run
+from codemods.fleet.stages.mend import checked
 from codemods.fleet.store import open_store
 from codemods.fleet.task import BranchStyle, Limits
 
@@ -65,13 +66,16 @@ def conduct(
     """
     where = wishes.store or str(place.store.absolute())
     open_store(where)
+    style = BranchStyle(wishes.branch, wishes.author, wishes.message)
+    if "mend" in wishes.stages:
+        checked(style)
     remove_leftovers(place.scratch)
     order = Order(
         wishes.stages,
         place.scratch.absolute(),
         where,
         Limits(wishes.seconds, int(wishes.memory * 2**30)),
-        BranchStyle(wishes.branch, wishes.author, wishes.message),
+        style,
         wishes.retries,
         pinned,
     )

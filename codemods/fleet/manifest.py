@@ -78,7 +78,7 @@ def _file(path: Path, defaults: Mapping[str, Any]) -> Iterator[Listed]:
     if not isinstance(tables, list) or not isinstance(common, dict):
         raise ManifestError(f"{path}: write [[repository]], with two brackets, and [defaults], with one")
     for number, table in enumerate(tables, 1):
-        yield from _table(table, folder, f"{path}: repository {number}", {**defaults, **common})
+        yield from _table(table, folder, f"{path}: repository {number}", _with_defaults(common, defaults))
 
 
 def _lines(lines: Iterable[str], folder: Path, where: str, defaults: Mapping[str, Any]) -> Iterator[Listed]:
@@ -116,7 +116,7 @@ def _table(table: Any, folder: Path, where: str, defaults: Mapping[str, Any]) ->
         yield _unusable("entry", str(table), f"{where}: must be a table of keys and values")
         return
     try:
-        entry = entry_from({**defaults, **table})
+        entry = entry_from(_with_defaults(table, defaults))
     except EntryError as error:
         named = table.get("name") or table.get("path") or table.get("git") or table.get("pypi") or "entry"
         yield _unusable(safe_name(str(named)), str(named), f"{where}: {error}")
@@ -126,6 +126,15 @@ def _table(table: Any, folder: Path, where: str, defaults: Mapping[str, Any]) ->
         path = os.path.abspath(folder / Path(entry.location).expanduser())  # noqa: PTH100
         entry = replace(entry, location=path)
     yield Listed(entry)
+
+
+def _with_defaults(table: Mapping[str, Any], defaults: Mapping[str, Any]) -> dict[str, Any]:
+    """Return a table with what holds for all where it says nothing; options of the harness one by one."""
+    merged = {**defaults, **table}
+    both = (defaults.get("verify"), table.get("verify"))
+    if all(isinstance(options, dict) for options in both):
+        merged["verify"] = {**defaults["verify"], **table["verify"]}
+    return merged
 
 
 def _unusable(name: str, location: str, trouble: str) -> Listed:

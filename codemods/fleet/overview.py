@@ -16,6 +16,7 @@ LINKS = {
     "review.html": "review",
     "findings.json": "findings",
     "verdicts.json": "verdicts",
+    "branch.bundle": "branch",
 }
 
 

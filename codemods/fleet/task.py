@@ -11,7 +11,7 @@ from codemods.fleet.artifacts import Artifacts
 from codemods.fleet.entry import Entry
 
 # All stages, in their order.
-STAGES = ("fetch", "plan")
+STAGES = ("fetch", "plan", "mend", "verify")
 
 # ``skipped``: there is nothing to do. ``unchanged``: done before, from the same content and options.
 Outcome = Literal["done", "failed", "skipped", "unchanged"]

@@ -26,6 +26,7 @@ from codemods.fleet.task import Ended, Event, Finished, Started, Task
 # From a server that has imported everything once, a process is there in milliseconds.
 _METHOD = "forkserver" if "forkserver" in multiprocessing.get_all_start_methods() else "spawn"
 _START_SECONDS = 120.0
+_GRACE_SECONDS = 2.0
 
 
 def context() -> Any:
@@ -83,8 +84,17 @@ class Isolated:
             else:
                 yield event
 
+    def ask_to_end(self) -> None:
+        """Let the process end what it has started outside of its group."""
+        if self._process.pid is not None and self._process.exitcode is None:
+            with contextlib.suppress(OSError):
+                os.kill(self._process.pid, signal.SIGTERM)
+
     def kill(self) -> None:
         """End the process and all that it has started, and remove what it leaves behind."""
+        self.ask_to_end()
+        with contextlib.suppress(AssertionError):
+            self._process.join(_GRACE_SECONDS)
         _kill_group(self._process)
         with contextlib.suppress(AssertionError):  # it was never started
             self._process.join(5)
@@ -124,6 +134,7 @@ def _serve(task: Task, connection: Connection, lifeline: Connection) -> None:
     with contextlib.suppress(OSError, AttributeError):
         os.setsid()
     signal.signal(signal.SIGINT, signal.SIG_IGN)
+    signal.signal(signal.SIGTERM, _leave)
     threading.Thread(target=_die_with_parent, args=(lifeline,), daemon=True).start()
     _silence()
     if "verify" not in task.stages:  # the harness limits its own processes
@@ -134,9 +145,16 @@ def _serve(task: Task, connection: Connection, lifeline: Connection) -> None:
     connection.send(Ended())
 
 
+def _leave(*_: object) -> None:
+    """End by way of everything that has to be put away first: copies, and processes of the harness."""
+    raise SystemExit
+
+
 def _die_with_parent(lifeline: Connection) -> None:
     with contextlib.suppress(OSError, EOFError):
         lifeline.recv_bytes()
+    os.kill(os.getpid(), signal.SIGTERM)
+    time.sleep(_GRACE_SECONDS)
     if hasattr(os, "killpg"):
         os.killpg(os.getpgrp(), signal.SIGKILL)
     os._exit(1)

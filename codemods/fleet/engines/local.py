@@ -52,6 +52,8 @@ class LocalEngine:
 
     def stop(self) -> None:
         """End everything at once."""
+        for running in filter(None, self._running.values()):
+            running.ask_to_end()
         for worker, isolated in self._running.items():
             if isolated is not None:
                 isolated.kill()

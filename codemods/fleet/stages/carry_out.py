@@ -10,12 +10,16 @@ from dataclasses import replace
 from codemods.fleet.failure import StageFailure, why_not
 from codemods.fleet.stages.bench import Bench
 from codemods.fleet.stages.fetch import fetch
+from codemods.fleet.stages.mend import mend
 from codemods.fleet.stages.plan import plan
+from codemods.fleet.stages.verify import verify
 from codemods.fleet.task import Event, Finished, Started, Task
 
 _STAGES: Mapping[str, Callable[[Bench], Finished]] = {
     "fetch": fetch,
     "plan": plan,
+    "mend": mend,
+    "verify": verify,
 }
 
 Emit = Callable[[Event], object]

@@ -12,6 +12,7 @@ from typing import Any
 import codemods
 from codemods.fleet.failure import StageFailure
 from codemods.fleet.stages.bench import Bench
+from codemods.fleet.stages.series import dump, series
 from codemods.fleet.task import Finished
 from codemods.flex_passthrough import api
 from codemods.flex_passthrough.config import ConfigError, load_config
@@ -24,6 +25,8 @@ from codemods.rewrite.diff import unified_diff
 
 # Changes when the artifacts of a plan do.
 _FORM = 1
+# What only other stages read.
+_INNER = ("summary.json", "series.json")
 
 
 def plan_key(bench: Bench) -> str:
@@ -57,7 +60,7 @@ def plan(bench: Bench) -> Finished:
         content=hashlib.sha256(artifacts["patch.diff"]).hexdigest(),
         notes=tuple(summary.pop("notes")),
         summary=summary,
-        artifacts={name: data for name, data in artifacts.items() if name != "summary.json"},
+        artifacts={name: data for name, data in artifacts.items() if name not in _INNER},
         reused=reused,
     )
 
@@ -83,6 +86,7 @@ def _worked_out(bench: Bench) -> dict[str, bytes]:
     }
     return {
         "patch.diff": patch,
+        "series.json": dump(series(report.decisions, tree)),
         "findings.json": render_json(shown, "fleet").encode(),
         "summary.json": json.dumps(summary, sort_keys=True).encode(),
     }
