@@ -119,6 +119,22 @@ def _told(function: Callable[..., None]) -> Callable[..., None]:
 )
 @click.option("--python", metavar="INTERPRETER", help="What runs the models, where the manifest names none.")
 @click.option(
+    "--engine",
+    type=click.Choice(["local", "ray"]),
+    default="local",
+    show_default=True,
+    help="local: processes on this machine. ray: a Ray cluster (the [ray] extra).",
+)
+@click.option(
+    "--address", default="", metavar="HOST:PORT", help="The Ray cluster (default: one of this machine's own)."
+)
+@click.option(
+    "--resource",
+    multiple=True,
+    metavar="STAGE:NAME=AMOUNT",
+    help="What a stage asks of the cluster, such as verify:num_gpus=1 (repeatable).",
+)
+@click.option(
     "--branch", metavar="NAME", help="Also make a branch of this name, with one commit for each root."
 )
 @click.option("--author", metavar="'NAME <MAIL>'", default=Wishes.author, help="Who makes the commits.")
@@ -154,6 +170,9 @@ def run_command(
         store=_absolute(given["store"]),
         branch=given["branch"] or Wishes.branch,
         author=given["author"],
+        engine=given["engine"],
+        address=given["address"],
+        resources=given["resource"],
         message=given["message"].replace("\\n", "\n"),
     )
     place = Place(work)

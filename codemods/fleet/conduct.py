@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import contextlib
 import os
+import re
 import signal
 import threading
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from typing import Any
@@ -16,6 +17,7 @@ from rich.console import Console
 from codemods.fleet.engines.engine import Engine
 from codemods.fleet.engines.isolated import remove_leftovers
 from codemods.fleet.engines.local import LocalEngine
+from codemods.fleet.failure import StageFailure
 from codemods.fleet.ledger import Ledger
 from codemods.fleet.overview import Overview, overview
 from codemods.fleet.pages import as_csv, as_html, as_json
@@ -25,7 +27,7 @@ from codemods.fleet.results import write_whole
 from codemods.fleet.run import Order, Run
 from codemods.fleet.stages.mend import checked
 from codemods.fleet.store import open_store
-from codemods.fleet.task import BranchStyle, Limits
+from codemods.fleet.task import STAGES, BranchStyle, Limits
 
 
 @dataclass(frozen=True)
@@ -38,6 +40,9 @@ class Wishes:
     memory: float = 8.0
     retries: int = 2
     store: str = ""
+    engine: str = "local"
+    address: str = ""
+    resources: tuple[str, ...] = ()
     branch: str = BranchStyle.branch
     author: str = BranchStyle.author
     message: str = BranchStyle.message
@@ -51,7 +56,8 @@ class Wishes:
         """Read what :meth:`to_json` wrote; what is not known is passed over."""
         known = {field.name for field in fields(cls)}
         wishes = {name: value for name, value in data.items() if name in known}
-        return cls(**{**wishes, "stages": tuple(wishes.get("stages", cls.stages))})
+        lists = {name: tuple(value) for name, value in wishes.items() if isinstance(value, list)}
+        return cls(**{**wishes, **lists})
 
 
 def conduct(
@@ -79,13 +85,14 @@ def conduct(
         wishes.retries,
         pinned,
     )
+    engine = make_engine(wishes)
     ledger.begin(wishes.to_json(), os.getpid())
     try:
         with (
             _termination_interrupts(),
             Progress(len(ledger.repositories()), console, shown=shown) as progress,
         ):
-            Run(ledger, place.results, make_engine(wishes), order, progress).go()
+            Run(ledger, place.results, engine, order, progress).go()
     finally:
         ledger.end()
         found = overview(ledger.repositories(), wishes.stages)
@@ -95,8 +102,33 @@ def conduct(
 
 
 def make_engine(wishes: Wishes) -> Engine:
-    """Return the engine that was asked for."""
+    """Return the engine that was asked for.
+
+    Raises:
+        StageFailure: if it is not installed, or cannot be reached.
+    """
+    if wishes.engine == "ray":
+        from codemods.fleet.engines.ray import RayEngine
+
+        return RayEngine(wishes.address, resources_by_stage(wishes.resources))
     return LocalEngine(wishes.jobs)
+
+
+def resources_by_stage(words: Iterable[str]) -> dict[str, dict[str, float]]:
+    """Read what stages ask of a cluster, as in ``verify:num_gpus=1``.
+
+    Raises:
+        StageFailure: for a word of another form, or a stage that does not exist.
+    """
+    found: dict[str, dict[str, float]] = {}
+    for word in words:
+        parts = re.fullmatch(r"(\w+):(\w+)=(\d+(?:\.\d+)?)", word)
+        if parts is None or parts[1] not in STAGES:
+            raise StageFailure(
+                f"--resource {word!r}: write STAGE:NAME=AMOUNT, with one of {', '.join(STAGES)}"
+            )
+        found.setdefault(parts[1], {})[parts[2]] = float(parts[3])
+    return found
 
 
 def write_pages(place: Place, found: Overview) -> None:

@@ -67,7 +67,7 @@ class TinyModel(TinyPreTrainedModel):
         return torch.tril(input_tensor)
 """
 TINY = "pkg/models/tiny/modeling_tiny.py"
-FORK = {**LIBRARY, TINY: MODEL}
+FORK = {name: dedent(text) for name, text in {**LIBRARY, TINY: MODEL}.items()}
 
 
 def write(folder: Path, files: Mapping[str, str]) -> Path:

@@ -141,8 +141,11 @@ def _serve(task: Task, connection: Connection, lifeline: Connection) -> None:
         _limit_memory(task.limits.memory)
     from codemods.fleet.stages.carry_out import carry_out
 
-    carry_out(task, connection.send)
-    connection.send(Ended())
+    try:
+        carry_out(task, connection.send)
+        connection.send(Ended())
+    except (SystemExit, BrokenPipeError):
+        _kill_own_group()
 
 
 def _leave(*_: object) -> None:
@@ -155,6 +158,11 @@ def _die_with_parent(lifeline: Connection) -> None:
         lifeline.recv_bytes()
     os.kill(os.getpid(), signal.SIGTERM)
     time.sleep(_GRACE_SECONDS)
+    _kill_own_group()
+
+
+def _kill_own_group() -> None:
+    """End at once with all that this process has started, git's helpers included."""
     if hasattr(os, "killpg"):
         os.killpg(os.getpgrp(), signal.SIGKILL)
     os._exit(1)

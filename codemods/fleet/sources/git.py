@@ -48,6 +48,9 @@ _ENVIRONMENT = {
 _PASSING = (
     "could not resolve host",
     "connection refused",
+    "failed to connect",
+    "couldn't connect",
+    "empty reply",
     "connection reset",
     "connection timed out",
     "timed out",

@@ -170,10 +170,12 @@ class GitRepository:
             return
         copy = self.clone / "source.index"
         shutil.copyfile(index, copy)
+        where = ("--git-dir", self.clone, "--work-tree", self.local, "-C", self.local)
+        environment = {"GIT_INDEX_FILE": str(copy)}
+        with contextlib.suppress(StageFailure):  # so it ends where something has changed
+            git(*where, "update-index", "-q", "--refresh", environment=environment)
         changed = git(
-            *("--git-dir", self.clone, "--work-tree", self.local, "-C", self.local),
-            *("diff-files", "--name-only", "-z", "--ignore-submodules"),
-            environment={"GIT_INDEX_FILE": str(copy)},
+            *where, "diff-files", "--name-only", "-z", "--ignore-submodules", environment=environment
         )
         staged = self._in_clone(
             "diff-index",
