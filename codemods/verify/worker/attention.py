@@ -54,6 +54,7 @@ class Models:
         self.model_class = model_class
         self.device = device
         self.discriminates: str | None = None  # unknown; then "" for yes, or why not
+        self.garbles: dict[int, bool] = {}  # rows in a batch -> whether eager attention garbles a dense mask
         self.config, eager = _first_that_builds(tree, candidate, model_class)
         scale_weights(eager)
         self._weights = eager.state_dict()
@@ -118,21 +119,32 @@ _NEEDED: dict[type, str] = {}
 
 
 def _run_once(model: Any) -> None:
-    """Run a model on tokens alone or, if it will not run on them, on tokens and images or videos.
+    """Run a model on tokens alone or, if it will not run on them, with a mask, images or videos too.
+
+    Some fail without a mask when there are more tokens than a window holds; they run where there is one.
 
     Raises:
         Exception: what the model raised on tokens alone.
     """
     try:
-        model(**inputs(model))
+        model(**inputs(model), **uncached(model))
     except Exception:
+        with contextlib.suppress(Exception):
+            tokens = inputs(model)
+            model(**tokens, **uncached(model), attention_mask=torch.ones_like(tokens["input_ids"]))
+            return
         for kind in ("images", "videos"):
             _NEEDED[type(model)] = kind
             with contextlib.suppress(Exception):
-                model(**inputs(model))
+                model(**inputs(model), **uncached(model))
                 return
         del _NEEDED[type(model)]
         raise
+
+
+def uncached(model: Any) -> dict[str, Any]:
+    """Return the argument that keeps a model from filling a cache, where it has one."""
+    return {"use_cache": False} if "use_cache" in inspect.signature(model.forward).parameters else {}
 
 
 def inputs(model: Any, batch: int = 2, tokens: int = 64) -> dict[str, Any]:

@@ -7,13 +7,12 @@ where a place is a token, a generated token, or a parameter.
 
 from __future__ import annotations
 
-import inspect
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
 import torch
 
-from .attention import gradients, inputs
+from .attention import gradients, inputs, uncached
 from .masks import MASKS, Mask, block, causal, document, later, packed_2d, shared
 
 BATCH = 2
@@ -78,7 +77,7 @@ def _forward(make_mask: Callable[[int, int, str], Mask], tokens: int = TOKENS, b
 
         def run(model: Any, masks: list[Any]) -> Any:
             with torch.no_grad():
-                return main_output(model(**_arguments(model, tokens, masks[0], batch), **_uncached(model)))
+                return main_output(model(**_arguments(model, tokens, masks[0], batch), **uncached(model)))
 
         return Experiment([mask], run, mask.rows)
 
@@ -96,7 +95,7 @@ def _backward(make_mask: Callable[[int, int, str], Mask]) -> Builder:
         def run(model: Any, masks: list[Any]) -> Any:
             model.zero_grad(set_to_none=True)
             with gradients(device):
-                output = main_output(model(**_arguments(model, TOKENS, masks[0]), **_uncached(model)))
+                output = main_output(model(**_arguments(model, TOKENS, masks[0]), **uncached(model)))
                 _weighted_sum(output, mask.rows.to(output.device)).backward()
             return _gradients(model)
 
@@ -117,7 +116,7 @@ def _loss(config: Any, device: str) -> Experiment:
         model.train()
         try:
             with gradients(device), _without_dropout(model):
-                return model(**arguments, **_uncached(model)).loss.detach().reshape(1, 1)
+                return model(**arguments, **uncached(model)).loss.detach().reshape(1, 1)
         finally:
             model.eval()
 
@@ -168,7 +167,7 @@ def _decoder(make_mask: Callable[[int, int, str], Mask]) -> Builder:
             if masks[0] is not None:
                 arguments["decoder_attention_mask"] = masks[0].to(_device(model))
             with torch.no_grad():
-                return main_output(model(**arguments, **_uncached(model)))
+                return main_output(model(**arguments, **uncached(model)))
 
         return Experiment([mask], run, mask.rows)
 
@@ -215,10 +214,6 @@ def _arguments(model: Any, tokens: int, mask: Any, batch: int = BATCH) -> dict[s
 
 def _mask(model: Any, mask: Any) -> dict[str, Any]:
     return {} if mask is None else {"attention_mask": mask.to(_device(model))}
-
-
-def _uncached(model: Any) -> dict[str, Any]:
-    return {"use_cache": False} if "use_cache" in inspect.signature(model.forward).parameters else {}
 
 
 def _labels(model: Any, ids: Any) -> dict[str, Any]:

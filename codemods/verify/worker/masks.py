@@ -89,6 +89,11 @@ def without_oldest_key(dense: Any) -> Any:
     return dense.masked_fill(oldest, torch.finfo(torch.float32).min)
 
 
+def without_oldest_key_in_last_row(dense: Any) -> Any:
+    """Return an additive mask that is wrong by one key in the last row alone."""
+    return torch.cat([dense[..., :-1, :], without_oldest_key(dense)[..., -1:, :]], dim=-2)
+
+
 def _padding(batch: int, tokens: int, left: bool) -> Any:
     """Return a 2-D mask of ones and zeros (batch, tokens); the last row is padded by 11 tokens."""
     mask = torch.ones(batch, tokens, dtype=torch.long)
