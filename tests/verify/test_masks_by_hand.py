@@ -16,11 +16,11 @@ QUERY = torch.zeros(1, 1, 4, 2)
 DENSE = torch.full((1, 1, 4, 4), -1.0)
 
 
-def given(module: Any, own: Any) -> Any:
+def given(module: Any, own: Any, dense: Any = DENSE, narrow: bool = False) -> Any:
     """Return the mask that an attention function gets in the place of the model's own."""
     code = SimpleNamespace(eager_attention_forward=lambda module, query, key, value, mask: mask)
     tree: Any = SimpleNamespace(modules=lambda: [code])
-    with masks_given_by_hand(tree, [DENSE]):
+    with masks_given_by_hand(tree, [dense], narrow):
         return code.eager_attention_forward(module, QUERY, QUERY, QUERY, own)
 
 
@@ -36,3 +36,12 @@ def test_by_hand(encoder_decoder: bool, own: Any, replaced: bool) -> None:
 
 def test_module_without_a_configuration() -> None:
     assert torch.equal(given(SimpleNamespace(), None), DENSE)
+
+
+def test_narrowed_layers_look_the_ways_they_looked() -> None:
+    causal = torch.full((4, 4), -1.0).triu(1)[None, None]
+    both_ways = given(SimpleNamespace(), None, causal, narrow=True)
+    assert torch.equal(both_ways, torch.zeros(1, 1, 4, 4))
+    assert torch.equal(given(SimpleNamespace(), both_ways, causal, narrow=True), causal)
+    allowed = torch.ones(1, 1, 4, 6, dtype=torch.bool)
+    assert torch.equal(given(SimpleNamespace(), allowed, causal, narrow=True), causal == 0)

@@ -215,8 +215,7 @@ def _with_mask(function: Any, by_lengths: dict[Any, Any], narrow: bool) -> Any:
         queries, keys = query.shape[-2], key.shape[-2]
         dense = by_lengths.get((queries, keys))
         if dense is not None and not _is_decoders_own(module, attention_mask):
-            own = attention_mask if narrow else None
-            attention_mask = dense.to(query) if own is None else _both(own[..., :keys], dense.to(query))
+            attention_mask = _narrowed(attention_mask, dense.to(query)) if narrow else dense.to(query)
         for masked, over in by_lengths:
             if queries == masked < keys < over:
                 raise MaskTooLong(
@@ -227,9 +226,15 @@ def _with_mask(function: Any, by_lengths: dict[Any, Any], narrow: bool) -> Any:
     return attention
 
 
-def _both(mask: Any, dense: Any) -> Any:
-    """Return a mask, additive or boolean, where an additive one allows it too."""
-    return mask & (dense == 0) if mask.dtype == torch.bool else torch.minimum(mask, dense)
+def _narrowed(own: Any, dense: Any) -> Any:
+    """Return the model's own mask, additive or boolean, where an additive causal one allows it too.
+
+    A layer without a mask of its own looks both ways.
+    """
+    if own is None:
+        return torch.maximum(dense, dense.transpose(-1, -2))
+    own = own[..., : dense.shape[-1]]
+    return own & (dense == 0) if own.dtype == torch.bool else torch.minimum(own, dense)
 
 
 def _is_decoders_own(module: Any, attention_mask: Any) -> bool:
