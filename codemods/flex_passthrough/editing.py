@@ -84,7 +84,7 @@ class Workshop:
             mended = mend.apply(place)
         except CannotMend as error:
             raise CannotMend(f"{module.source.name}: {definition.qualname}: {error.reason}") from None
-        if not mended.edits:
+        if not mended.edits and not mended.needs:
             return
         trial.add(definition.path, mended.edits, mended.needs, how)
         for other, function in mended.also:

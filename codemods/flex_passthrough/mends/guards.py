@@ -109,6 +109,32 @@ def require_tensor(
     return [_lay_out_again(part, _whole_condition(old, parents), parents, old, new, width) or smallest]
 
 
+def ask_before(text: str, test: Span, question: str, width: int | None = None) -> list[Edit]:
+    """Make a condition false where ``question``, which is then asked first, is.
+
+    Args:
+        text: the file.
+        test: where the condition stands.
+        question: an expression that binds no less tightly than ``and``, such as a call.
+        width: how long a line may be; None takes what the file itself shows.
+
+    Returns:
+        The edits; none if an ``and`` before the condition asks already.
+
+    Raises:
+        CannotMend: if no expression stands at ``test``.
+    """
+    source = read(text)
+    part = slice_around(source, test)
+    node = _expression_at(part, test)
+    parents = {child: parent for parent in _walk(part.module) for child in parent.children}
+    if any(part.code(operand) == question for operand in _operands_before(node, parents, _FALSE)):
+        return []
+    new = _join(question, node, parents, _FALSE)
+    smallest = _replace(part, node, new)
+    return [_lay_out_again(part, _whole_condition(node, parents), parents, node, new, width) or smallest]
+
+
 def _whole_condition(node: cst.BaseExpression, parents: dict[cst.CSTNode, cst.CSTNode]) -> cst.BaseExpression:
     """Return the chain of operators and choices around ``node``."""
     parent = parents[node]

@@ -1,4 +1,4 @@
-"""FLEX005 and every other mend: the names an edit uses, imported as the tree imports them."""
+"""Every mend: the names an edit uses, imported as the tree imports them."""
 
 from __future__ import annotations
 

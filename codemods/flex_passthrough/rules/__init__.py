@@ -7,6 +7,7 @@ from codemods.flex_passthrough.rules import (
     flex002_tensor_only_operation,
     flex003_causality_dropped,
     flex004_window_dropped,
+    flex005_unguarded_import,
     flex006_live_capture,
     flex007_queries_lost,
 )
@@ -20,6 +21,7 @@ RULES: dict[str, Rule] = {
         flex002_tensor_only_operation.RULE,
         flex003_causality_dropped.RULE,
         flex004_window_dropped.RULE,
+        flex005_unguarded_import.RULE,
         flex006_live_capture.RULE,
         flex007_queries_lost.RULE,
     )
