@@ -187,10 +187,7 @@ NOOPS = {
 
 @pytest.mark.parametrize("name", NOOPS)
 def test_not_needed(check_noop, name):
-    head = HEAD.replace("from torch import nn\n", "from torch import nn\nfrom x import BlockMask\n").replace(
-        "from x import BlockMask", "from torch.nn.attention.flex_attention import BlockMask"
-    )
-    assert check_noop(head + model(NOOPS[name])).findings == []
+    assert check_noop(MENDED_HEAD + model(NOOPS[name])).findings == []
 
 
 def test_not_when_no_model_calls_it(check_noop):
