@@ -66,6 +66,8 @@ def is_always_bound(module: Module, name: str) -> bool:
 
 def unguarded_imports(module: Module) -> Iterator[ast.ImportFrom]:
     """Yield the imports from torch's flex attention that run on every torch."""
+    if f"\nfrom {TORCH} import" not in f"\n{module.source.text}":  # spares parsing the whole file
+        return
     for statement in module.syntax.body:
         if isinstance(statement, ast.ImportFrom) and not statement.level and statement.module == TORCH:
             yield statement
@@ -73,10 +75,13 @@ def unguarded_imports(module: Module) -> Iterator[ast.ImportFrom]:
 
 def _functions(module: Module) -> Iterator[Function]:
     for bound in module.bindings.values():
-        if isinstance(bound, Function):
-            yield bound
-        elif isinstance(bound, Class):
-            yield from (member for member in bound.members.values() if isinstance(member, Function))
+        if isinstance(bound, (Class, Function)) and _mentions(bound):
+            inner = bound.members.values() if isinstance(bound, Class) else [bound]
+            yield from (each for each in inner if isinstance(each, Function) and _mentions(each))
+
+
+def _mentions(definition: Class | Function) -> bool:
+    return any(definition.mentions(name) for name in HOMES)
 
 
 def _uses(function: Function) -> Iterator[Use]:
