@@ -21,9 +21,10 @@ settings.load_profile("ci" if os.environ.get("CI") else "local")
 
 @pytest.fixture(scope="session", autouse=True)
 def _own_journals(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
-    """Keep the journals of all runs, also in child processes, away from the user's."""
+    """Keep the journals and the cache of all runs, also in child processes, away from the user's."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("CODEMODS_STATE_DIR", str(tmp_path_factory.mktemp("journals")))
+        patch.setenv("CODEMODS_CACHE_DIR", str(tmp_path_factory.mktemp("cache")))
         yield
 
 

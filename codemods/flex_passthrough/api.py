@@ -16,6 +16,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from codemods.flex_passthrough.plan import Plan, make_plan
+from codemods.flex_passthrough.proposed import Proposed
 from codemods.flex_passthrough.scan import Progress
 from codemods.flex_passthrough.settings import Mode, Settings
 from codemods.review.change import Change
@@ -63,7 +64,7 @@ def plan(paths: Sequence[Path], settings: Settings | None = None, progress: Prog
     return merged
 
 
-def apply(proposed: Plan, wait: Wait | None = None) -> list[Outcome]:
+def apply(proposed: Proposed, wait: Wait | None = None) -> list[Outcome]:
     """Write a plan's changes; set each finding's status to what became of it.
 
     All files are written or none: where one changed since it was read, or cannot be written, the

@@ -9,16 +9,18 @@ from typing import TYPE_CHECKING, Any
 import click
 from rich.console import Console
 
-from codemods.flex_passthrough import api, choosing, output
+from codemods.flex_passthrough import output
+from codemods.flex_passthrough.cache import PlanCache, plan_of
 from codemods.flex_passthrough.interruption import attend
 from codemods.flex_passthrough.options import GroupedCommand, Options, with_options
 from codemods.flex_passthrough.progress import ProgressBar
-from codemods.flex_passthrough.regeneration import RegenerationError
+from codemods.flex_passthrough.proposed import Proposed, RegenerationError
 from codemods.review.finding import Status
 from codemods.source.problem import printable
 from codemods.verify.problem import CannotVerify
 
 if TYPE_CHECKING:
+    from codemods.flex_passthrough.settings import Settings
     from codemods.flex_passthrough.verification import Verified
 
 DONE, FOUND, TROUBLE, UNPROVEN, INTERRUPTED = 0, 1, 2, 3, 130
@@ -74,17 +76,20 @@ def main() -> None:
     command(prog_name="flex_passthrough")
 
 
-def _run(options: Options, console: Console) -> tuple[api.Plan, Verified | None]:
+def _run(options: Options, console: Console) -> tuple[Proposed, Verified | None]:
     """Plan, write unless the options say otherwise, and verify if they say so."""
     settings = options.settings()
     say = partial(console.print, soft_wrap=True, highlight=False, markup=False)
     if not attend(options.paths, say, writes=options.writes):
         sys.exit(TROUBLE)
     shown = console.is_terminal and not (options.quiet or options.no_progress)
-    with ProgressBar(console, shown=shown) as progress:
-        plan = choosing.plan(options, settings, progress)
-    if options.interactive:
-        plan = choosing.ask(plan, options, console)
+    bar = ProgressBar(console, shown=shown)
+    if options.interactive or options.decisions is not None:
+        plan: Proposed = _choose(options, settings, console, bar)
+    else:
+        with bar as progress:
+            cache = None if options.no_cache else PlanCache()
+            plan = plan_of(options.paths, settings, progress, cache)
     if not options.writes or plan.is_refused:
         return plan, None
     if options.verify and plan.changes:
@@ -93,11 +98,22 @@ def _run(options: Options, console: Console) -> tuple[api.Plan, Verified | None]
 
         with Terminal(console, show=shown) as watcher:
             return plan, apply_and_verify(plan, options, watcher)
+    from codemods.flex_passthrough import api
+
     api.apply(plan, wait=say)
     return plan, None
 
 
-def _report(plan: api.Plan, console: Console, options: Options) -> None:
+def _choose(options: Options, settings: Settings, console: Console, bar: ProgressBar) -> Proposed:
+    """Plan what is left in, which takes all that a plan is made from: nothing of it is remembered."""
+    from codemods.flex_passthrough import choosing
+
+    with bar as progress:
+        plan = choosing.plan(options, settings, progress)
+    return choosing.ask(plan, options, console) if options.interactive else plan
+
+
+def _report(plan: Proposed, console: Console, options: Options) -> None:
     from codemods.review import terminal
 
     terminal.print_problems(plan, console)
@@ -123,7 +139,7 @@ def _show(verified: Verified, options: Options) -> None:
         click.echo(f"rewritten, and now it cannot be run: {verified.problem}", err=True)
 
 
-def _exit_code(plan: api.Plan, verified: Verified | None, options: Options) -> int:
+def _exit_code(plan: Proposed, verified: Verified | None, options: Options) -> int:
     if plan.is_refused:
         return UNPROVEN
     if plan.problems or plan.count(Status.FAILED):

@@ -7,7 +7,6 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from codemods.flex_passthrough.rules import RULES
 from codemods.flex_passthrough.settings import Mode, Settings
 
 if sys.version_info >= (3, 11):
@@ -82,6 +81,10 @@ def rule_ids(names: Any, where: str) -> tuple[str, ...]:
     Raises:
         ConfigError: for a rule that does not exist, with the nearest one that does.
     """
+    if not names:
+        return ()
+    from codemods.flex_passthrough.rules import RULES  # a run that remembers its plan asks no rule
+
     by_name = {rule.name: rule.id for rule in RULES.values()}
     ids = []
     for name in names:

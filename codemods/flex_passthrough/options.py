@@ -42,6 +42,7 @@ class Options:
     mode: str | None
     python: Path | None
     jobs: int | None
+    no_cache: bool
     timeout: float
     exclude: tuple[str, ...]
     config: Path | None
@@ -220,6 +221,15 @@ _WHAT_IS_MENDED = _group(
         help="How long one conversion may take.",
     ),
     _option("--config", type=_PATH, help="Take [tool.flex_passthrough] from this file."),
+    _option("--no-cache", is_flag=True, help="Neither use nor keep what runs remember of unchanged files."),
+    _option(
+        "--clear-cache",
+        is_flag=True,
+        is_eager=True,
+        expose_value=False,
+        callback=lambda context, parameter, asked: _clear_cache(context) if asked else None,
+        help="Forget what earlier runs remember, and exit.",
+    ),
 )
 
 _WHAT_IS_SHOWN = _group(
@@ -260,6 +270,13 @@ def _known_cases(names: tuple[str, ...]) -> tuple[str, ...]:
             f"no case {error.args[0]!r}; python -m codemods.verify --help lists them"
         ) from None
     return names
+
+
+def _clear_cache(context: click.Context) -> None:
+    from codemods.flex_passthrough.cache import PlanCache
+
+    PlanCache().clear()
+    context.exit()
 
 
 def with_options(function: _Function) -> _Function:

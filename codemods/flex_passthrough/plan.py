@@ -16,6 +16,7 @@ from codemods.flex_passthrough.editing import Bench, Workshop
 from codemods.flex_passthrough.era import refusal
 from codemods.flex_passthrough.planning import Planned, Trial, plan_trial, settle, try_proposal
 from codemods.flex_passthrough.proposal import propose
+from codemods.flex_passthrough.proposed import Proposed
 from codemods.flex_passthrough.regeneration import Regenerated, regenerate_changes
 from codemods.flex_passthrough.repository_checks import check_repository
 from codemods.flex_passthrough.scan import Progress, scan
@@ -31,22 +32,20 @@ from codemods.source.tree import Tree
 
 
 @dataclass
-class Plan(Report):
-    """A report whose changes are not written yet, with all that it takes to plan again.
+class Plan(Proposed):
+    """What a run proposes, with all that it takes to plan again."""
 
-    Attributes:
-        bounds: the folders that nothing is written outside of.
-        checks: what the repository's own checks say, without the changes and with them.
-    """
-
-    bounds: tuple[Path, ...] = ()
-    checks: list[Comparison] = field(default_factory=list)
     drafts: list[Draft] = field(default_factory=list)
 
     @property
-    def is_refused(self) -> bool:
-        """Whether one of the repository's own checks speaks against the changes."""
-        return any(check.is_worse for check in self.checks)
+    def read(self) -> set[Path]:
+        """The files that the analysis looked into, wherever they are."""
+        return {path for draft in self.drafts for path in draft.index.read}
+
+    @property
+    def missing(self) -> set[Path]:
+        """The files that the analysis looked for, and that are not there."""
+        return {path for draft in self.drafts for path in draft.index.missing}
 
     def add(self, other: Report) -> None:
         """Take over all of another plan with the same root."""

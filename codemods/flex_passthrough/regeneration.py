@@ -14,6 +14,7 @@ from pathlib import Path
 
 import platformdirs
 
+from codemods.flex_passthrough.proposed import RegenerationError
 from codemods.flex_passthrough.scan import Progress
 from codemods.flex_passthrough.settings import Mode, Settings
 from codemods.modelrepo.banner import is_modular
@@ -25,10 +26,6 @@ from codemods.modelrepo.toolchain import ToolMissingError, find_toolchain
 from codemods.review.change import Change
 from codemods.source.problem import printable
 from codemods.source.tree import Tree
-
-
-class RegenerationError(Exception):
-    """Regeneration was asked for and cannot be had; one line says why."""
 
 
 @dataclass(frozen=True)

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from codemods.flex_passthrough.regeneration import RegenerationError, cache_folder, reporter
+from codemods.flex_passthrough.proposed import RegenerationError
+from codemods.flex_passthrough.regeneration import cache_folder, reporter
 from codemods.flex_passthrough.scan import Progress
 from codemods.flex_passthrough.settings import Settings
 from codemods.modelrepo.checkout import find_checkout

@@ -5,9 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import Enum
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from codemods.flex_passthrough.rules import RULES
-from codemods.flex_passthrough.rules.rule import Rule
+if TYPE_CHECKING:
+    from codemods.flex_passthrough.rules.rule import Rule
 
 
 class Mode(str, Enum):
@@ -55,6 +56,8 @@ class Settings:
 
     def rules(self) -> list[Rule]:
         """Return the rules to ask, in the order of their ids."""
+        from codemods.flex_passthrough.rules import RULES  # a run that remembers its plan asks no rule
+
         return [
             rule
             for rule in RULES.values()

@@ -11,8 +11,9 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from codemods.flex_passthrough.api import Plan, apply
+from codemods.flex_passthrough.api import apply
 from codemods.flex_passthrough.options import Options
+from codemods.flex_passthrough.proposed import Proposed
 from codemods.verify import api as harness
 from codemods.verify.consent import ask_or_tell
 from codemods.verify.locate import locate
@@ -36,7 +37,7 @@ class Verified:
         return bool(self.problem) or any(outcome.failed() for outcome in self.outcomes)
 
 
-def apply_and_verify(plan: Plan, options: Options, watcher: harness.Watcher) -> Verified:
+def apply_and_verify(plan: Proposed, options: Options, watcher: harness.Watcher) -> Verified:
     """Write a plan and say what came of its models.
 
     Raises:

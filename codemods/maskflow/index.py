@@ -30,12 +30,20 @@ __all__ = ["Assignment", "Class", "External", "Function", "Import", "Index", "Mo
 
 
 class Index:
-    """All modules below the import root of a tree, parsed on demand."""
+    """All modules below the import root of a tree, parsed on demand.
+
+    Attributes:
+        work: what was done so far, counted.
+        read: the files that were read.
+        missing: the files that were looked for and are not there.
+    """
 
     def __init__(self, tree: Tree) -> None:
         self.tree = tree
         self.problems: list[Problem] = []
         self.work = Work()
+        self.read: set[Path] = set()
+        self.missing: set[Path] = set()
         self._modules: dict[str, Module | None] = {}
         self._resolving: set[tuple[str, str]] = set()
 
@@ -51,6 +59,8 @@ class Index:
         for path in (base.with_suffix(".py"), base / "__init__.py"):
             if name and path.is_file():
                 return self._load(name, path)
+            if name:
+                self.missing.add(path)
         self._modules[name] = None
         return None
 
@@ -132,6 +142,7 @@ class Index:
         if name in self._modules:
             return self._modules[name]
         self._modules[name] = None
+        self.read.add(path)
         display = self.tree.display(path)
         try:
             source = read_source(path, display)

@@ -133,7 +133,10 @@ def _possible_sources(index: Index, comment: CopyComment) -> Iterator[tuple[str,
     tails = [parts, *([*prefix, *parts[drop:]] for drop in range(len(parts) - 1) for prefix in prefixes)]
     for tail in tails:
         for end in range(len(tail) - 1, 0, -1):
-            if _file_of(index, tail[:end]).is_file():
+            place = _file_of(index, tail[:end])
+            if not place.is_file():
+                index.missing.add(place)
+            else:
                 yield ".".join(tail[:end]), ".".join(tail[end:])
                 break
 

@@ -16,7 +16,7 @@ from codemods.fleet.stages.series import dump, series
 from codemods.fleet.task import Finished
 from codemods.flex_passthrough import api
 from codemods.flex_passthrough.config import ConfigError, load_config
-from codemods.flex_passthrough.regeneration import RegenerationError
+from codemods.flex_passthrough.proposed import RegenerationError
 from codemods.flex_passthrough.settings import Mode, Settings
 from codemods.review.change import relative_names
 from codemods.review.finding import Status
