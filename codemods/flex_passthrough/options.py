@@ -48,6 +48,8 @@ class Options:
     config: Path | None
     output_format: str
     output: Path | None
+    html: Path | None
+    verdicts: Path | None
     show_graph: str | None
     no_pager: bool
     explain: bool
@@ -241,6 +243,13 @@ _WHAT_IS_SHOWN = _group(
         help="What goes to stdout. mbox: a commit for each decision, for `git am`.",
     ),
     _option("--output", type=_PATH, help="Write what would go to stdout to this file."),
+    _option("--html", metavar="FILE", type=_PATH, help="Write the whole report as one page, too."),
+    _option(
+        "--verdicts",
+        metavar="FILE",
+        type=_PATH,
+        help="Show in that page what `python -m codemods.verify --output-format json` found.",
+    ),
     _option("--no-pager", is_flag=True, help="Never show a long patch in a pager."),
     _option("--explain", is_flag=True, help="Show the way of the BlockMask to each finding."),
     _option(

@@ -23,6 +23,8 @@ FORMATS = ("text", "json", "jsonl", "sarif", "github", "patch", "mbox")
 
 def show(report: Report, options: Options) -> None:
     """Put what was asked for where it belongs: stdout, a file, a pager, a job's summary."""
+    if options.html is not None:
+        put_page(report, options.html, options.verdicts)
     at_terminal = options.output is None and options.output_format == "text" and sys.stdout.isatty()
     if options.stat or (options.dry_run and at_terminal):
         _show_to_person(report, options)
@@ -89,6 +91,18 @@ def _text(report: Report, output_format: str) -> str:
     return ""
 
 
+def put_page(report: Report, page: Path, verdicts: Path | None) -> None:
+    """Write the report as a page to the file ``page``."""
+    from codemods.review.html.page import render
+    from codemods.review.html.verdicts import VerdictsError, read_verdicts
+
+    try:
+        document = read_verdicts(verdicts) if verdicts is not None else None
+    except VerdictsError as error:
+        raise click.UsageError(f"--verdicts {error}") from None
+    put(render(report, document).encode("utf-8", "backslashreplace"), page, "--html")
+
+
 def put_job_summary(report: Report) -> None:
     """Add the report to the summary of the GitHub job that this runs in, if it does."""
     path = os.environ.get("GITHUB_STEP_SUMMARY")
@@ -102,13 +116,13 @@ def put_job_summary(report: Report) -> None:
             raise click.UsageError(f"GITHUB_STEP_SUMMARY {path}: {error.strerror}") from None
 
 
-def put(content: bytes, output: Path | None) -> None:
+def put(content: bytes, output: Path | None, option: str = "--output") -> None:
     """Write ``content`` to the file ``output``, or to stdout."""
     if output is not None:
         try:
             output.write_bytes(content)
         except OSError as error:
-            raise click.UsageError(f"--output {output}: {error.strerror}") from None
+            raise click.UsageError(f"{option} {output}: {error.strerror}") from None
         return
     stdout: BinaryIO = sys.stdout.buffer
     try:

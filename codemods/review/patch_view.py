@@ -94,7 +94,7 @@ def print_stat(report: Report, console: Console) -> None:
     """Print how many lines change in which file, decision by decision."""
     added_all, removed_all = 0, 0
     for change in report.changes:
-        added, removed = _counts(change)
+        added, removed = line_counts(change)
         added_all, removed_all = added_all + added, removed_all + removed
     for decision in report.decisions:
         if decision.changes:
@@ -111,7 +111,7 @@ def _stat_lines(decision: Decision, width: int) -> Iterator[Text]:
     names = {change.name: printable(change.name) for change in decision.changes}
     room = max(16, min(max(map(len, names.values())), width - 24))
     for change in decision.changes:
-        added, removed = _counts(change)
+        added, removed = line_counts(change)
         name = names[change.name]
         name = name if len(name) <= room else "..." + name[-(room - 3) :]
         plus, minus = _bar(added, removed, most=10)
@@ -129,7 +129,8 @@ def _bar(added: int, removed: int, *, most: int) -> tuple[int, int]:
     return plus, max(bool(removed), most - plus)
 
 
-def _counts(change: Change) -> tuple[int, int]:
+def line_counts(change: Change) -> tuple[int, int]:
+    """Return how many lines are added to a file and how many are removed."""
     marks = [mark for hunk in hunks(change.before, change.after) for mark, _ in hunk.lines]
     return marks.count(b"+"), marks.count(b"-")
 
