@@ -82,6 +82,7 @@ class Reach:
         over: the input whose positions the mask is about, such as ``input_ids`` or ``input_features``.
         asked: functions that were handed a BlockMask, whatever they made of it.
         ways: what had to be given for that.
+        routes: the calls that led there.
         hierarchy: what answers for the classes and names that a function mentions.
     """
 
@@ -92,6 +93,7 @@ class Reach:
     unresolved: set[tuple[str, int]] = field(default_factory=set)
     asked: tuple[Function, ...] = ()
     ways: dict[Function, Way] = field(default_factory=dict)
+    routes: dict[Function, tuple[Step, ...]] = field(default_factory=dict)
     over: str = "input_ids"
 
     @property
@@ -173,6 +175,7 @@ class MaskFlow:
                 function: next(way for way, each in records.items() if function in each.asked)
                 for function in asked
             },
+            routes=asked,
         )
 
     def _on_its_way(self, key: SiteKey, site: Site, records: dict[Way, Record]) -> Site:
@@ -222,7 +225,7 @@ class MaskFlow:
     def _forget(self, mended: set[Function]) -> None:
         """Drop the summaries of calls that reach a function now taken as mended."""
         self._outcomes = {
-            key: outcome for key, outcome in self._outcomes.items() if not outcome.record.asked & mended
+            key: outcome for key, outcome in self._outcomes.items() if mended.isdisjoint(outcome.record.asked)
         }
 
     # -- calls, as the evaluator asks for them ---------------------------------------------------
@@ -255,11 +258,12 @@ class MaskFlow:
         line: int,
     ) -> Value:
         """Call a function that may turn out to be a mask method."""
-        frame.record.asked.add(function)
+        parameter = _parameter(function, receiver, given)
+        steps = (*frame.steps, Step(function, parameter, frame.module.source.name, line))
+        frame.record.asked.setdefault(function, steps)
         if function in self._mended:
             return BLOCK
         inner = Frame(frame.module, frame.function, frame.env, frame.steps, Record())
-        parameter = _parameter(function, receiver, given)
         value = self._evaluate(function, receiver, given, inner, parameter, line)
         sites = tuple(inner.record.sites.values())
         frame.record.add(inner.record)
@@ -268,7 +272,6 @@ class MaskFlow:
         if value == NONE or not _is_one_mask(value):
             return value  # None on purpose, as for any mask of four dimensions; or nothing like a mask
         if function not in self._losses:
-            steps = (*frame.steps, Step(function, parameter, frame.module.source.name, line))
             self._losses[function] = MaskMethod(
                 function, sites, steps, _parameters(function, receiver, given)
             )

@@ -21,13 +21,14 @@ class Record:
 
     Attributes:
         sites: operations that break on a BlockMask, in the order met.
-        asked: functions that were handed a BlockMask and are not ``forward``: possible mask methods.
+        asked: functions that were handed a BlockMask and are not ``forward``: possible mask methods,
+            each with the first calls that led there.
         confirmed: those of them whose result reached attention as a mask, and that lost the BlockMask.
         unresolved: calls that received a BlockMask and could not be followed, as ``path:line``.
     """
 
     sites: dict[SiteKey, Site] = field(default_factory=dict)
-    asked: set[Function] = field(default_factory=set)
+    asked: dict[Function, tuple[Step, ...]] = field(default_factory=dict)
     confirmed: set[Function] = field(default_factory=set)
     unresolved: set[tuple[str, int]] = field(default_factory=set)
 
@@ -42,7 +43,8 @@ class Record:
         """Take over all that ``other`` saw."""
         for site in other.sites.values():
             self.add_site(site)
-        self.asked |= other.asked
+        if not self.asked.keys() >= other.asked.keys():
+            self.asked = other.asked | self.asked
         self.confirmed |= other.confirmed
         self.unresolved |= other.unresolved
 

@@ -16,7 +16,7 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 
 from codemods.flex_passthrough.mends.builder_lengths import LENGTHS, take_lengths
@@ -74,7 +74,8 @@ class MakeCausal:
 def diagnose(reach: Reach) -> Iterator[Diagnosis]:
     """Yield a diagnosis for each flex branch whose BlockMask is not causal in some call."""
     for function in reach.asked:
-        yield from _diagnose_function(function, reach.hierarchy)
+        for diagnosis in _diagnose_function(function, reach.hierarchy):
+            yield replace(diagnosis, steps=reach.routes[function])
 
 
 @cache  # models share their mask methods

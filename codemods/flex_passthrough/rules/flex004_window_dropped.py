@@ -14,7 +14,7 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 
 from codemods.flex_passthrough.mends.branch_window import Window, slide_built_mask
@@ -42,7 +42,8 @@ class SlideBuiltMask:
 def diagnose(reach: Reach) -> Iterator[Diagnosis]:
     """Yield a diagnosis for each flex branch that forgets its method's sliding window."""
     for function in reach.asked:
-        yield from _diagnose_function(function, reach.hierarchy)
+        for diagnosis in _diagnose_function(function, reach.hierarchy):
+            yield replace(diagnosis, steps=reach.routes[function])
 
 
 @cache  # models share their mask methods

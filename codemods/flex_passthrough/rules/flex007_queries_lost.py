@@ -45,7 +45,12 @@ def diagnose(reach: Reach) -> Iterator[Diagnosis]:
                     "queries are looked up among the keys, and see nothing where those are padding or end"
                 )
                 yield Diagnosis(
-                    "FLEX007", builder, lookup.statement.value, message, (step,), NumberAllQueries()
+                    "FLEX007",
+                    builder,
+                    lookup.statement.value,
+                    message,
+                    (*reach.routes[function], step),
+                    NumberAllQueries(),
                 )
 
 

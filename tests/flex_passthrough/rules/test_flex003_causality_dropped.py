@@ -172,3 +172,10 @@ def test_not_where_the_queries_cannot_be_counted(check_noop):
     (finding,) = check_noop(source).findings
     assert finding.status.value == "failed"
     assert "does not show how many queries there are" in finding.reason
+
+
+def test_finding_shows_the_way_to_the_method(write_tree):
+    planned = plan([write_tree(package(model(RETURNS))) / "pkg"], Settings(select=("FLEX003",)))
+    assert {tuple(step.qualname for step in finding.steps) for finding in planned.findings} == {
+        ("TinyModel.forward", "TinyModel._make_mask")
+    }

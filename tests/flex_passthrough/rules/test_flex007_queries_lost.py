@@ -84,6 +84,11 @@ def test_builder_is_mended_and_then_nothing_is_left(planned) -> None:
     assert [(f.rule, f.path, f.span.line) for f in found.findings] == [
         ("FLEX007", "integrations/flex_attention.py", 21)
     ]
+    assert [step.qualname for step in found.findings[0].steps] == [
+        "TinyModel.forward",
+        "TinyModel.cross_mask",
+        "build_block_mask",
+    ]
     (change,) = found.changes
     apply(found)
     assert change.path.read_text() == MENDED
