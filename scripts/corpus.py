@@ -4,100 +4,96 @@ from __future__ import annotations
 
 import argparse
 import json
+import os
 import shutil
 import subprocess
 import sys
-import textwrap
 import zipfile
-from collections import Counter
-from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from codemods.maskflow.flow import MaskFlow, models
-from codemods.maskflow.hierarchy import Hierarchy
-from codemods.maskflow.index import Index
-from codemods.source.discover import discover
-from codemods.source.tree import locate_tree
+from corpus_page import write_page
+from corpus_truth import Cells, draw_sample, judge_sample, measure_precision, measure_recall, static_sites
 
 RELEASES = ("4.50.3", "4.51.3", "4.52.4", "4.53.3", "5.23.0")
 TORCH = "2.13.0"
 BUILD = Path("build/corpus")
-RESULTS = Path("docs/results.md"), Path("docs/results.json")
+SIDES = ("before", "after")
 
-Cells = dict[tuple[str, str, str], dict[str, Any]]
-
-
-@dataclass
-class Measured:
-    """One release: its cells before and after, and how the analysis fared against them.
-
-    Attributes:
-        before: cells by verdict, in the tree as it was released.
-        after: the same in the repaired copy.
-        regressions: cells that were ok before and are not any more.
-        left: what is not ok after the repair: class, case, verdict and where.
-        crash_sites: places where a cell crashed before.
-        missed: those of them that the analysis did not find.
-    """
-
-    release: str
-    classes: int
-    before: dict[str, int]
-    after: dict[str, int]
-    regressions: list[str]
-    left: list[str]
-    crash_sites: int
-    missed: list[str]
+# Models are run a few at a time, by the first letters of their types, so that little is lost by a stop.
+PARTS = ("[ab]*", "c*", "d*", "[ef]*", "g*", "[h-l]*", "m*", "[n-p]*", "q*", "[rs]*", "[t-z]*")
 
 
 def main() -> None:
-    """Measure each release that was asked for and write the table of all that are measured."""
+    """Measure each release that was asked for and write the page of all that are measured."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("releases", nargs="*", default=list(RELEASES))
     parser.add_argument("--case", action="append", default=[], help="case or group (default: all)")
+    parser.add_argument("--page", action="store_true", help="only write the page of what is measured so far")
+    parser.add_argument("--seed", type=int, default=37299, help="seed of the sample that is drawn")
     options = parser.parse_args()
     for release in options.releases:
-        measure(release, options.case or ["all"])
-    measured = [Measured(**json.loads(path.read_text())) for path in sorted(BUILD.glob("*/measured.json"))]
-    write_results(measured)
+        if not options.page:
+            run_release(release, options.case or ["all"], options.seed)
+        summarize(release, options.seed)
+    write_page([json.loads(path.read_text()) for path in sorted(BUILD.glob("*/measured.json"))], TORCH)
 
 
-def measure(release: str, cases: list[str]) -> None:
-    """Measure one release, or take what an earlier run measured."""
+def run_release(release: str, cases: list[str], seed: int) -> None:
+    """Do all that is not done yet: both sides of every part, the repair, and the sample."""
     folder = BUILD / release
-    result = folder / "measured.json"
-    if result.exists():
-        print(f"{release}: measured before; delete {result} to measure again", flush=True)
+    python = prepare(release, folder)
+    repair(release, folder)
+    for side in SIDES:
+        for number, part in enumerate(PARTS, 1):
+            say(release, f"{side} the repair, part {number} of {len(PARTS)}")
+            verify(folder, side, f"{number:02}", python, cases, ["--model", part])
+    if not (folder / "sites.json").exists():
+        say(release, "looking for sites")
+        (folder / "sites.json").write_text(json.dumps(sorted(static_sites(tree(folder, "before")))))
+    sample = folder / "sample.json"
+    drawn = draw_sample(findings(folder), load(folder, "before"), seed)
+    if drawn and not sample.exists():
+        say(release, "running a sample of what plain cases do not reach")
+        chosen = [word for _, name in drawn for word in ("--model", name)]
+        verify(folder, "before", "../sample", python, ["all"], ["--heads", *chosen])
+
+
+def summarize(release: str, seed: int) -> None:
+    """Bring together what is measured of a release, if anything is."""
+    folder = BUILD / release
+    before, after = load(folder, "before"), load(folder, "after")
+    common = [key for key in before if key in after]
+    if not common or not (folder / "findings.json").exists():
         return
-    python, before, after = prepare(release, folder)
-    cells_before = verify(before, python, cases, folder / "before.json")
-    say(release, "repairing")
-    run([sys.executable, "-m", "codemods.flex_passthrough", "-q", str(after)], expected=(0, 2))
-    cells_after = verify(after, python, cases, folder / "after.json")
-    sites = crash_sites(cells_before)
-    found = static_sites(before)
-    measured = Measured(
-        release=release,
-        classes=len({key[:2] for key in cells_before}),
-        before=count(cells_before),
-        after=count(cells_after),
-        regressions=[
-            name(key)
-            for key, cell in cells_before.items()
-            if cell["verdict"] == "ok" and cells_after[key]["verdict"] != "ok"
+    before, after = ({key: cells[key] for key in common} for cells in (before, after))
+    sites = set(json.loads((folder / "sites.json").read_text())) if (folder / "sites.json").exists() else None
+    sample = folder / "sample.json"
+    measured = {
+        "release": release,
+        "cells": [
+            {"model_type": key[0], "class": key[1], "case": key[2]}
+            | {side: brief(cells[key]) for side, cells in zip(SIDES, (before, after), strict=True)}
+            for key in common
         ],
-        left=[
-            describe(key, cell) for key, cell in cells_after.items() if cell["verdict"] in ("crash", "wrong")
-        ],
-        crash_sites=len(sites),
-        missed=sorted(site for site in sites if site not in found),
-    )
-    result.write_text(json.dumps(asdict(measured), indent=1))
+        "recall": None if sites is None else measure_recall(before, after, sites, findings(folder)),
+        "precision": measure_precision(findings(folder), before, after),
+        "sample": (
+            judge_sample(draw_sample(findings(folder), before, seed), read_cells(sample), seed)
+            if sample.exists()
+            else None
+        ),
+    }
+    (folder / "measured.json").write_text(json.dumps(measured, indent=1))
 
 
-def prepare(release: str, folder: Path) -> tuple[Path, Path, Path]:
-    """Make an environment and two copies of the release's source."""
+def brief(cell: dict[str, Any]) -> dict[str, Any]:
+    """Return what the results keep of a cell."""
+    return {name: cell.get(name) for name in ("verdict", "site", "exception", "reason") if cell.get(name)}
+
+
+def prepare(release: str, folder: Path) -> Path:
+    """Make an environment and two copies of the release's source; return the environment's Python."""
     python = folder / "env" / "bin" / "python"
     if not (folder / "env" / "ready").exists():
         say(release, "making an environment")
@@ -111,107 +107,63 @@ def prepare(release: str, folder: Path) -> tuple[Path, Path, Path]:
     if not wheels.exists():
         download = ["download", "--quiet", "--no-deps", "--only-binary=:all:", "-d", str(wheels)]
         run([sys.executable, "-m", "pip", *download, f"transformers=={release}"])
-    trees = []
-    for copy in ("before", "after"):
-        target = folder / copy
-        shutil.rmtree(target, ignore_errors=True)
-        with zipfile.ZipFile(next(wheels.glob("*.whl"))) as archive:
-            archive.extractall(target)
-        trees.append(target / "transformers")
-    return python, trees[0], trees[1]
+    for side in SIDES:
+        if not tree(folder, side).exists():
+            with zipfile.ZipFile(next(wheels.glob("*.whl"))) as archive:
+                archive.extractall(tree(folder, side).parent)
+    return python
 
 
-def verify(tree: Path, python: Path, cases: list[str], output: Path) -> Cells:
-    """Run the harness on a tree, or take what an earlier run wrote."""
-    if not output.exists():
-        say(tree.parts[-3], f"verifying the tree {tree.parts[-2]} the repair")
-        partial = output.with_suffix(".partial")
-        chosen = [word for case in cases for word in ("--case", case)]
-        command = [sys.executable, "-m", "codemods.verify", str(tree), "--python", str(python), *chosen]
-        command += ["--yes", "--output-format", "json", "--output", str(partial)]
-        run(command, expected=(0, 3))
-        partial.rename(output)
-    results = json.loads(output.read_text())["results"]
-    return {(cell["model_type"], cell["class"], cell["case"]): cell for cell in results}
+def tree(folder: Path, side: str) -> Path:
+    """Return where a copy of the release's source stands."""
+    return folder / "tree" / side / "transformers"
 
 
-def crash_sites(cells: Cells) -> set[str]:
-    """Return ``path:line`` of each crash that concerns a BlockMask, from the import root."""
-    return {
-        cell["site"].split(" ")[0]
-        for cell in cells.values()
-        if cell["verdict"] == "crash" and cell.get("site") and "BlockMask" in str(cell.get("exception"))
-    }
+def repair(release: str, folder: Path) -> None:
+    """Repair the copy that is run after the repair, once, and keep what was found."""
+    kept = folder / "findings.json"
+    if kept.exists():
+        return
+    say(release, "repairing")
+    partial = kept.with_suffix(".partial")
+    command = [sys.executable, "-m", "codemods.flex_passthrough", "-q", str(tree(folder, "after"))]
+    run([*command, "--output-format", "json", "--output", str(partial)], expected=(0, 2))
+    partial.rename(kept)
 
 
-def static_sites(tree: Path) -> set[str]:
-    """Return ``path:line`` of each operation that the mask flow says will break, from the import root."""
-    located = locate_tree(tree)
-    index = Index(located)
-    hierarchy = Hierarchy(index)
-    flow = MaskFlow(index, hierarchy)
-    modules = [index.module_at(path) for path in discover([tree]).files if b"mask" in path.read_bytes()]
-    found: set[str] = set()
-    for entry in models(index, hierarchy, [module for module in modules if module is not None]):
-        reach = flow.follow(entry) if hierarchy.claims_flex(entry) else None
-        if reach is not None:
-            sites = [*reach.sites, *(site for method in reach.methods for site in method.sites)]
-            found |= {f"{tree.name}/{s.function.module.source.name}:{s.line}" for s in sites}
+def findings(folder: Path) -> list[dict[str, Any]]:
+    """Return what the repair found."""
+    found: list[dict[str, Any]] = json.loads((folder / "findings.json").read_text())["findings"]
     return found
 
 
-def count(cells: Cells) -> dict[str, int]:
-    """Count cells by verdict."""
-    return dict(Counter(cell["verdict"] for cell in cells.values()))
+def verify(folder: Path, side: str, name: str, python: Path, cases: list[str], models: list[str]) -> None:
+    """Run the harness on a part of the models, unless an earlier run did."""
+    output = folder / side / f"{name}.json"
+    if output.exists():
+        return
+    output.parent.mkdir(parents=True, exist_ok=True)
+    partial = output.with_suffix(".partial")
+    command = [sys.executable, "-m", "codemods.verify", str(tree(folder, side)), "--python", str(python)]
+    command += [*models, *(word for case in cases for word in ("--case", case)), "--yes"]
+    command += ["-j", str(os.cpu_count() or 1), "--timeout", "600", "--output-format", "json"]
+    code = run([*command, "--output", str(partial)], expected=(0, 2, 3))
+    if code == 2 and not partial.exists():  # a release may have no model of these letters
+        partial.write_text('{"results": []}')
+    shutil.move(partial, output)
 
 
-def share(verdicts: dict[str, int]) -> str:
-    """Return the share of runnable cells that are ok."""
-    runnable = sum(number for verdict, number in verdicts.items() if verdict != "not-runnable")
-    return f"{100 * verdicts.get('ok', 0) / runnable:.1f} %" if runnable else "-"
+def load(folder: Path, side: str) -> Cells:
+    """Return the cells of all parts that are measured."""
+    return {
+        key: cell for path in sorted(folder.glob(f"{side}/*.json")) for key, cell in read_cells(path).items()
+    }
 
 
-def write_results(measured: list[Measured]) -> None:
-    """Write the table for readers and the same for programs."""
-    lines = [
-        "# Results",
-        "",
-        "Made by `scripts/corpus`: tiny models of each release under flex attention against eager attention,",
-        f"with torch {TORCH} on a CPU, before and after the repair. A cell is one class with one case;",
-        "shares are of the cells that eager attention itself can run.",
-        "",
-        "| release | classes | ok before | ok after | fixed | worse | crash sites on a BlockMask | found |",
-        "|---|---|---|---|---|---|---|---|",
-    ]
-    for each in measured:
-        fixed = each.after.get("ok", 0) - each.before.get("ok", 0) + len(each.regressions)
-        lines.append(
-            f"| {each.release} | {each.classes} | {share(each.before)} | {share(each.after)} | {fixed} "
-            f"| {len(each.regressions)} | {each.crash_sites} | {each.crash_sites - len(each.missed)} |"
-        )
-    for each in measured:
-        for title, rows in (
-            ("Not ok after the repair", each.left),
-            ("Worse after the repair", each.regressions),
-            ("Crash sites that the analysis missed", each.missed),
-        ):
-            if rows:
-                lines += ["", f"## {each.release}: {title.lower()}", "", *(f"- {row}" for row in rows)]
-    page, data = RESULTS
-    page.write_text("\n".join(lines) + "\n", encoding="utf-8")
-    data.write_text(json.dumps([asdict(each) for each in measured], indent=1) + "\n", encoding="utf-8")
-    print(f"written: {page} and {data}")
-
-
-def name(key: tuple[str, str, str]) -> str:
-    """Return how lists call a cell."""
-    return f"{key[1]} {key[2]}"
-
-
-def describe(key: tuple[str, str, str], cell: dict[str, Any]) -> str:
-    """Return one line on a cell that is not ok."""
-    exception = textwrap.shorten(cell.get("exception") or "", 120, placeholder=" ...")
-    return " ".join(filter(None, [f"{name(key)}: {cell['verdict']}", cell.get("site"), exception]))
+def read_cells(path: Path) -> Cells:
+    """Return the cells of one run of the harness."""
+    results = json.loads(path.read_text())["results"]
+    return {(cell["model_type"], cell["class"], cell["case"]): cell for cell in results}
 
 
 def say(release: str, what: str) -> None:
@@ -219,11 +171,12 @@ def say(release: str, what: str) -> None:
     print(f"{release}: {what}", file=sys.stderr, flush=True)
 
 
-def run(command: list[str], expected: tuple[int, ...] = (0,)) -> None:
-    """Run a command; end with its exit code if that is not expected."""
+def run(command: list[str], expected: tuple[int, ...] = (0,)) -> int:
+    """Run a command and return its exit code; end with that if it is not expected."""
     code = subprocess.call(command)
     if code not in expected:
         sys.exit(f"exit code {code}: {' '.join(command)}")
+    return code
 
 
 if __name__ == "__main__":

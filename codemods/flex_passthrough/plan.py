@@ -69,6 +69,7 @@ class Draft:
     tree: Tree
     files: Sequence[Path]
     problems: Sequence[Problem]
+    unknown: Sequence[Problem]
     index: Index
     repository: Repository
     workshop: Workshop
@@ -100,6 +101,7 @@ class Draft:
             decisions=as_decisions(planned, self.workshop, final.changes),
             changes=final.changes,
             problems=sorted({*self.problems, *self.index.problems}),
+            unknown=list(self.unknown),
             notices=[*final.notices, *_out_of_step(planned, self.workshop)],
             files_seen=len(self.files),
             checks=checks,
@@ -126,16 +128,18 @@ def make_plan(
     if refused is not None:
         return Plan(tree.root, problems=sorted({*found.problems, refused}), files_seen=len(found.files))
     index = Index(tree)
-    diagnosed = scan(index, found.files, settings.rules(), progress)
+    scanned = scan(index, found.files, settings.rules(), progress)
     repository = Repository(index, found.files)
     workshop = Workshop(index, found.files, settings.line_length)
     trials = []
-    proposals = propose(tree, repository, diagnosed, settings)
+    proposals = propose(tree, repository, scanned.diagnosed, settings)
     for done, proposal in enumerate(proposals):
         if progress is not None:
             progress("planning edits", done, len(proposals))
         trials.append(try_proposal(proposal, repository, workshop, settings))
-    draft = Draft(tree, found.files, found.problems, index, repository, workshop, trials, settings)
+    draft = Draft(
+        tree, found.files, found.problems, scanned.unknown, index, repository, workshop, trials, settings
+    )
     return draft.plan(progress)
 
 

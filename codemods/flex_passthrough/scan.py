@@ -14,6 +14,7 @@ from codemods.maskflow.flow import MaskFlow, Reach, models
 from codemods.maskflow.hierarchy import Hierarchy
 from codemods.maskflow.index import Class, Function, Index, Module
 from codemods.maskflow.sites import Way
+from codemods.source.problem import Problem
 
 # Bytes without which a file cannot hold a torch model that takes a mask.
 _MARKS = (b"attention_mask", b"def forward", b"torch")
@@ -37,9 +38,22 @@ class Diagnosed:
         return bool(self.claiming)
 
 
+@dataclass(frozen=True)
+class Scan:
+    """What the rules say of a tree, and where a BlockMask could not be followed.
+
+    Attributes:
+        unknown: calls that were handed one and could not be followed, and functions that never came
+            back, so that nothing is known of what stands behind them.
+    """
+
+    diagnosed: list[Diagnosed]
+    unknown: list[Problem]
+
+
 def scan(
     index: Index, files: Sequence[Path], rules: Sequence[Rule] | None = None, progress: Progress | None = None
-) -> list[Diagnosed]:
+) -> Scan:
     """Follow a BlockMask through every model in ``files`` and return what the rules say of it.
 
     Args:
@@ -52,6 +66,7 @@ def scan(
     flow = MaskFlow(index, hierarchy)
     asked = list(RULES.values()) if rules is None else list(rules)
     found: dict[tuple[object, ...], Diagnosed] = {}
+    unresolved: set[tuple[str, int]] = set()
     entries = models(index, hierarchy, _modules(index, files))
     for done, entry in enumerate(entries):
         if progress is not None:
@@ -62,13 +77,22 @@ def scan(
         reach = flow.follow(entry)
         if reach is None:
             continue
+        unresolved |= reach.unresolved if claims else set()
         for diagnosis in _ask(asked, reach, claims):
             key = (diagnosis.rule, diagnosis.function, diagnosis.mend)
             diagnosed = found.setdefault(key, Diagnosed(diagnosis))
             diagnosed.ties |= dict.fromkeys(diagnosis.ties)
             diagnosed.ways.add(diagnosis.way or reach.ways.get(diagnosis.function, Way.INPUTS))
             (diagnosed.claiming if claims else diagnosed.others).append(entry.name)
-    return list(found.values())
+    return Scan(list(found.values()), _unknown(unresolved, flow.dead_ends))
+
+
+def _unknown(unresolved: set[tuple[str, int]], dead_ends: Sequence[Function]) -> list[Problem]:
+    followed = "a call with a BlockMask could not be followed"
+    ended = "{} never comes back with a BlockMask: what follows it was not looked at"
+    calls = [Problem(path, line, 1, followed) for path, line in unresolved]
+    ends = [(each.module.source.name, each.node.lineno, each.qualname) for each in dead_ends]
+    return sorted([*calls, *(Problem(path, line, 1, ended.format(name)) for path, line, name in ends)])
 
 
 def _modules(index: Index, files: Sequence[Path]) -> Iterator[Module]:

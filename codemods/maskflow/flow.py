@@ -127,6 +127,7 @@ class MaskFlow:
         self._module_values: dict[ast.expr, Value] = {}
         self._depth = 0
         self._generating = False
+        self._comes_back: dict[Function, bool] = {}
         self._by_way: dict[tuple[Site, Way], Site] = {}
         self.wide = False
 
@@ -177,6 +178,15 @@ class MaskFlow:
             },
             routes=asked,
         )
+
+    @property
+    def dead_ends(self) -> list[Function]:
+        """The functions that were handed a BlockMask and never came back, as far as can be told.
+
+        What stands behind a call of one was not looked at.
+        """
+        ends = (function for function, back in self._comes_back.items() if not back)
+        return sorted(ends, key=lambda function: (function.module.name, function.node.lineno))
 
     def _on_its_way(self, key: SiteKey, site: Site, records: dict[Way, Record]) -> Site:
         way = next(way for way, record in records.items() if key in record.sites)
@@ -331,6 +341,8 @@ class MaskFlow:
             return _Outcome(self.evaluator.evaluate(node.body, frame), frame.record)
         reached = run(node.body, frame, self.evaluator)
         value = result(frame, reached)
+        if bound.carry_block() and (value or function not in self._comes_back):
+            self._comes_back[function] = bool(value or frame.yielded)
         if frame.yielded:
             value = frozenset({List(union(*frame.yielded))})
         return _Outcome(value or UNKNOWN, frame.record)

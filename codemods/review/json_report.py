@@ -32,6 +32,7 @@ def render_json(report: Report, tool: str) -> str:
         "findings": finding_rows(report),
         "files": [{"path": change.name, "how": change.how} for change in report.changes],
         "problems": [problem_row(problem) for problem in report.problems],
+        "unknown": [problem_row(place) for place in report.unknown],
         "notices": list(report.notices),
         "summary": summary_row(report),
     }
@@ -51,6 +52,8 @@ def _lines(report: Report, tool: str) -> Iterator[Row]:
         yield {"type": "finding", **finding}
     for problem in report.problems:
         yield {"type": "problem", **problem_row(problem)}
+    for place in report.unknown:
+        yield {"type": "unknown", **problem_row(place)}
     for notice in report.notices:
         yield {"type": "notice", "message": notice}
     yield {"type": "summary", **summary_row(report)}

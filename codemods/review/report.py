@@ -20,6 +20,7 @@ class Report:
         root: what all names are relative to.
         decisions: the findings grouped by what a person decides on; every finding is in one.
         problems: what could not be read or parsed.
+        unknown: where a mask could not be followed: nothing is said of what happens there.
         notices: what else the user should know, a line each.
     """
 
@@ -28,6 +29,7 @@ class Report:
     decisions: list[Decision] = field(default_factory=list)
     changes: list[Change] = field(default_factory=list)
     problems: list[Problem] = field(default_factory=list)
+    unknown: list[Problem] = field(default_factory=list)
     notices: list[str] = field(default_factory=list)
     files_seen: int = 0
 
@@ -37,6 +39,7 @@ class Report:
         self.decisions = sorted([*self.decisions, *other.decisions], key=Decision.sort_key)
         self.changes = sorted([*self.changes, *other.changes], key=lambda change: change.name)
         self.problems = sorted({*self.problems, *other.problems})
+        self.unknown = sorted({*self.unknown, *other.unknown})
         self.notices += other.notices
         self.files_seen += other.files_seen
 

@@ -23,7 +23,10 @@ def print_problems(report: Report, console: Console) -> None:
 
 
 def print_findings(report: Report, console: Console, *, verbosity: int) -> None:
-    """Print the findings, grouped by root: failures always, the rest from verbosity 1, paths from 2."""
+    """Print the findings, grouped by root: failures always, the rest from verbosity 1, paths from 2.
+
+    From verbosity 1 on also the places where a mask could not be followed.
+    """
     last = None
     for decision in report.decisions:
         shown = [f for f in decision.findings if verbosity >= 1 or f.status is Status.FAILED]
@@ -35,6 +38,8 @@ def print_findings(report: Report, console: Console, *, verbosity: int) -> None:
             if verbosity >= 2:
                 for line in explain(finding):
                     say(console, Text(f"      {line}", style="dim"))
+    for place in report.unknown if verbosity >= 1 else ():
+        say(console, Text(str(place), style="dim"))
 
 
 def _line(finding: Finding) -> Text:
@@ -84,6 +89,9 @@ def print_summary(report: Report, console: Console) -> None:
     failed = report.count(Status.FAILED)
     if failed:
         say(console, Text(f"  {failed} failed, see above", style="red"))
+    if report.unknown:
+        places = plural(len(report.unknown), "place")
+        say(console, Text(f"  {places} where a mask could not be followed; -v lists them", style="dim"))
     hidden = sum(f.safety is Safety.UNSAFE and f.status is Status.SKIPPED for f in report.findings)
     if hidden:
         fixes = plural(hidden, "hidden fix", "hidden fixes")

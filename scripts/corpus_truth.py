@@ -1,0 +1,139 @@
+"""How the analysis fares against what was run: recall, precision, and a sample of the rest.
+
+Recall: a place where an unrepaired model crashed for its mask, and whether the analysis names that line.
+Precision: a safe finding in a class that was run, and whether the class crashed or was wrong there.
+"""
+
+from __future__ import annotations
+
+import random
+from pathlib import Path
+from typing import Any
+
+from codemods.maskflow.flow import MaskFlow, models
+from codemods.maskflow.hierarchy import Hierarchy
+from codemods.maskflow.index import Index
+from codemods.source.discover import discover
+from codemods.source.tree import locate_tree
+from codemods.verify.cases import GROUPS
+
+# (model type, class, case) -> what the harness says
+Cells = dict[tuple[str, str, str], dict[str, Any]]
+Finding = dict[str, Any]
+
+# The cases that can tell whether a finding is true, by what has to be given to get there.
+CASES = {
+    "plain": [*GROUPS["masks"], *GROUPS["shapes"], *GROUPS["decoder"], "backward_none", "backward_document"],
+    "generation": list(GROUPS["cache"]),
+    "inputs": [case for group in GROUPS.values() for case in group],
+}
+
+# What torch says of a BlockMask that was made for other lengths.
+_MASK_WORDS = ("BlockMask", "block_mask")
+SAMPLE = 45
+
+
+def static_sites(tree: Path) -> set[str]:
+    """Return ``path:line`` of each operation that the analysis says will break, from the import root."""
+    index = Index(locate_tree(tree))
+    hierarchy = Hierarchy(index)
+    flow = MaskFlow(index, hierarchy)
+    modules = [index.module_at(path) for path in discover([tree]).files if b"mask" in path.read_bytes()]
+    found: set[str] = set()
+    for entry in models(index, hierarchy, [module for module in modules if module is not None]):
+        reach = flow.follow(entry) if hierarchy.claims_flex(entry) else None
+        if reach is not None:
+            sites = [*reach.sites, *(site for method in reach.methods for site in method.sites)]
+            found |= {f"{tree.name}/{s.function.module.source.name}:{s.line}" for s in sites}
+    return found
+
+
+def measure_recall(before: Cells, after: Cells, sites: set[str], findings: list[Finding]) -> dict[str, Any]:
+    """Return how many crash sites there are, and which of them were not foreseen.
+
+    A crash is the mask's if it says so, or is gone after the repair. One inside torch's interface, for a
+    BlockMask of wrong lengths, is foreseen if the finding that makes that mask names the class.
+    """
+    makers = {name for finding in findings if finding["rule"] in _MAKES for name in finding["models"]}
+    seen: dict[str, set[str]] = {}
+    for key, cell in before.items():
+        if cell["verdict"] == "crash" and cell.get("site") and _is_masks(cell, after.get(key)):
+            place = cell["site"].split(" ")[0]
+            foreseen = place in sites or ("integrations/" in place and key[1] in makers)
+            seen.setdefault(place, set()).add("" if foreseen else key[1])
+    missed = {place: sorted(classes - {""}) for place, classes in sorted(seen.items()) if classes - {""}}
+    return {
+        "sites": len(seen),
+        "found": len(seen) - len(missed),
+        "missed": [f"{place} ({', '.join(classes)})" for place, classes in missed.items()],
+    }
+
+
+# The rules about masks that are made, not broken: what they foresee crashes or goes wrong in attention.
+_MAKES = ("FLEX003", "FLEX004", "FLEX006")
+
+
+def _is_masks(cell: dict[str, Any], after: dict[str, Any] | None) -> bool:
+    named = any(word in str(cell.get("exception")) for word in _MASK_WORDS)
+    return named or (after is not None and after["verdict"] == "ok")
+
+
+def measure_precision(findings: list[Finding], before: Cells, after: Cells) -> dict[str, Any]:
+    """Return, by what has to be given, how many safe findings were run and which were false alarms."""
+    measured = {}
+    for way in CASES:
+        run, true, behind, false = 0, 0, 0, []
+        for finding in findings:
+            if finding["safety"] != "safe" or finding["way"] != way:
+                continue
+            verdict = _confirmed(finding, before, after)
+            run += verdict is not None
+            true += verdict in ("there", "behind")
+            behind += verdict == "behind"
+            if verdict == "no":
+                false.append(f"{finding['rule']} {finding['path']}:{finding['line']} {finding['qualname']}")
+        measured[way] = {"run": run, "true": true, "behind": behind, "false_alarms": false}
+    return measured
+
+
+def _confirmed(finding: Finding, before: Cells, after: Cells) -> str | None:
+    """Return where the classes that a finding names broke: there, behind another crash, no; or None."""
+    names, cases = set(finding["models"]), set(CASES[finding["way"]])
+    keys = [key for key, cell in before.items() if key[1] in names and key[2] in cases]
+    cells = [(before[key], after.get(key)) for key in keys if before[key]["verdict"] != "not-runnable"]
+    if not cells:
+        return None
+    broken = [pair for pair in cells if pair[0]["verdict"] in ("crash", "wrong") and _is_masks(*pair)]
+    place = f"/{finding['path']}:"
+    there = any(place in f"/{cell.get('site')}" for cell, _ in broken)
+    return "there" if there else "behind" if broken else "no"
+
+
+def draw_sample(findings: list[Finding], before: Cells, seed: int) -> list[tuple[str, str]]:
+    """Return (finding, class) pairs beyond what the plain cases reach: other inputs, a cache, task heads."""
+    run = {key[1] for key in before}
+    pool = sorted(
+        {
+            (f"{finding['rule']} {finding['path']}:{finding['line']}", name)
+            for finding in findings
+            for name in finding["models"]
+            if finding["safety"] != "unsafe" and (finding["way"] != "plain" or name not in run)
+        }
+    )
+    random.Random(seed).shuffle(pool)
+    return pool[:SAMPLE]
+
+
+def judge_sample(drawn: list[tuple[str, str]], cells: Cells, seed: int) -> dict[str, Any]:
+    """Return how many of the drawn pairs could be run, and which did not break."""
+    run, true, false = 0, 0, []
+    for finding, name in drawn:
+        verdicts = [
+            cell for key, cell in cells.items() if key[1] == name and cell["verdict"] != "not-runnable"
+        ]
+        if verdicts:
+            run += 1
+            broke = any(cell["verdict"] in ("crash", "wrong") for cell in verdicts)
+            true += broke
+            false += [] if broke else [f"{finding} ({name})"]
+    return {"seed": seed, "drawn": len(drawn), "run": run, "true": true, "false_alarms": false}

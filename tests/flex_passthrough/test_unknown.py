@@ -1,0 +1,85 @@
+"""Where a mask could not be followed is said, never taken for harmless."""
+
+import json
+from textwrap import indent
+
+import pytest
+
+from codemods.flex_passthrough.api import plan
+from codemods.review.json_report import render_json, render_json_lines
+
+HEAD = """\
+import torch
+from torch import nn
+
+from ...modeling_utils import ALL_ATTENTION_FUNCTIONS, PreTrainedModel
+
+
+def refuse(mask):
+    raise ValueError(mask)
+
+
+def refuse_some(mask, states=None):
+    if states is None:
+        raise ValueError(mask)
+    return mask
+
+
+class TinyModel(PreTrainedModel):
+    _supports_flex_attn = True
+
+    def forward(self, input_ids=None, attention_mask=None):
+"""
+FIRST = HEAD.count("\n") + 1
+
+NOT_FOLLOWED = "a call with a BlockMask could not be followed"
+UNKNOWN = {
+    "unknown_function": ("return self.config.attend(attention_mask)", [(FIRST, NOT_FOLLOWED)]),
+    "function_from_elsewhere": (
+        "import elsewhere\nreturn elsewhere.attend(input_ids, mask=attention_mask)",
+        [(FIRST + 1, NOT_FOLLOWED)],
+    ),
+    "dead_end": (
+        "refuse(attention_mask)\nreturn attention_mask.dim()",
+        [(7, "refuse never comes back with a BlockMask: what follows it was not looked at")],
+    ),
+    "comes_back_in_another_call": ("refuse_some(attention_mask, input_ids)\nrefuse_some(attention_mask)", []),
+    "attention": (
+        "return ALL_ATTENTION_FUNCTIONS[self.config._attn_implementation](self, attention_mask)",
+        [],
+    ),
+    "no_mask_in_it": ("return self.config.attend(input_ids)", []),
+}
+
+
+@pytest.fixture
+def planned(plan_for):
+    return lambda body: plan_for(HEAD + indent(body + "\n", " " * 8))
+
+
+@pytest.mark.parametrize(("body", "places"), UNKNOWN.values(), ids=UNKNOWN)
+def test_unknown(planned, body, places):
+    assert [(place.line, place.message) for place in planned(body).unknown] == places
+
+
+def test_models_without_a_claim_say_nothing(plan_for):
+    body = "        return self.config.attend(attention_mask)\n"
+    assert plan_for(HEAD.replace("attn = True", "attn = False") + body).unknown == []
+
+
+def test_report_for_machines(planned):
+    made = planned("return self.config.attend(attention_mask)")
+    row = {"path": made.unknown[0].path, "line": FIRST, "column": 1, "message": NOT_FOLLOWED}
+    assert json.loads(render_json(made, "tool"))["unknown"] == [row]
+    lines = [json.loads(line) for line in render_json_lines(made, "tool").splitlines()]
+    assert {"type": "unknown", **row} in lines
+
+
+def test_planned_again(planned):
+    made = planned("return self.config.attend(attention_mask)")
+    assert made.without([]).unknown == made.unknown
+
+
+def test_whole_folder(planned):
+    made = planned("return self.config.attend(attention_mask)")
+    assert plan([made.root]).unknown == made.unknown
