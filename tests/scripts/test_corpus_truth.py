@@ -1,0 +1,97 @@
+"""What counts as foreseen, as a true finding and as a false alarm."""
+
+import pytest
+from corpus_page import OPEN, cause_of
+from corpus_truth import draw_sample, judge_sample, measure_precision, measure_recall
+
+SITE = "transformers/models/a/modeling_a.py:7 forward"
+CRASH = {"verdict": "crash", "site": SITE, "exception": "AttributeError: 'BlockMask' object has no attribute"}
+OTHER_CRASH = {**CRASH, "exception": "ValueError: too many values"}
+OK, WRONG, NOT_RUN = {"verdict": "ok"}, {"verdict": "wrong"}, {"verdict": "not-runnable"}
+
+
+def cells(**by_case):
+    return {("a", "AModel", case): cell for case, cell in by_case.items()}
+
+
+def finding(**given):
+    made = {"rule": "FLEX002", "path": "models/a/modeling_a.py", "line": 7, "qualname": "A.forward"}
+    return {**made, "safety": "safe", "way": "plain", "models": ["AModel"], **given}
+
+
+RECALL = {
+    "foreseen": (CRASH, OK, {"transformers/models/a/modeling_a.py:7"}, (1, 1)),
+    "missed": (CRASH, OK, {"transformers/models/a/modeling_a.py:8"}, (1, 0)),
+    "no_masks_doing": (OTHER_CRASH, OTHER_CRASH, set(), (0, 0)),
+    "gone_after_the_repair": (OTHER_CRASH, OK, set(), (1, 0)),
+    "not_run_after": (CRASH, None, set(), (1, 0)),
+}
+
+
+@pytest.mark.parametrize(("before", "after", "sites", "counts"), RECALL.values(), ids=RECALL)
+def test_recall(before, after, sites, counts):
+    after_cells = cells(block_causal=after) if after else {}
+    measured = measure_recall(cells(block_causal=before), after_cells, sites, [])
+    assert (measured["sites"], measured["found"]) == counts
+
+
+def test_mask_of_wrong_lengths_is_foreseen_by_who_makes_it():
+    crash = {
+        **CRASH,
+        "site": "transformers/integrations/flex_attention.py:9 f",
+        "exception": "block_mask was",
+    }
+    makers = [finding(rule="FLEX003")]
+    assert measure_recall(cells(generate_dynamic=crash), {}, set(), makers)["missed"] == []
+    assert measure_recall(cells(generate_dynamic=crash), {}, set(), [finding()])["missed"] == [
+        "transformers/integrations/flex_attention.py:9 (AModel)"
+    ]
+
+
+PRECISION = {
+    "there": (CRASH, OK, {"run": 1, "true": 1, "behind": 0}),
+    "behind_another": ({**CRASH, "site": "transformers/models/b.py:1 f"}, OK, {"true": 1, "behind": 1}),
+    "wrong_and_then_ok": (WRONG, OK, {"true": 1, "behind": 1}),
+    "wrong_before_and_after": (WRONG, WRONG, {"run": 1, "true": 0}),
+    "false_alarm": (OK, OK, {"run": 1, "true": 0}),
+    "not_runnable": (NOT_RUN, NOT_RUN, {"run": 0, "true": 0}),
+}
+
+
+@pytest.mark.parametrize(("before", "after", "counts"), PRECISION.values(), ids=PRECISION)
+def test_precision(before, after, counts):
+    measured = measure_precision([finding()], cells(block_causal=before), cells(block_causal=after))["plain"]
+    assert {name: measured[name] for name in counts} == counts
+    assert len(measured["false_alarms"]) == measured["run"] - measured["true"]
+
+
+@pytest.mark.parametrize("given", [{"safety": "report"}, {"safety": "unsafe"}, {"models": ["BModel"]}])
+def test_what_precision_leaves_out(given):
+    before = cells(block_causal=OK)
+    assert measure_precision([finding(**given)], before, before)["plain"]["run"] == 0
+
+
+def test_a_finding_is_held_against_the_cases_of_its_way():
+    before, after = cells(block_causal=CRASH, generate_static=OK), cells(block_causal=OK, generate_static=OK)
+    measured = measure_precision([finding(way="generation")], before, after)["generation"]
+    assert (measured["run"], measured["true"]) == (1, 0)
+
+
+def test_sample_is_drawn_by_its_seed_from_what_plain_cases_do_not_reach():
+    pool = [finding(), finding(way="inputs", models=["AModel", "BModel"]), finding(models=["CHead"])]
+    drawn = draw_sample(pool, cells(block_causal=OK), 1)
+    assert sorted(name for _, name in drawn) == ["AModel", "BModel", "CHead"]
+    assert drawn == draw_sample(list(reversed(pool)), cells(block_causal=OK), 1)
+
+
+def test_sample_says_what_did_not_break():
+    drawn = [("FLEX002 a.py:1", "AModel"), ("FLEX002 b.py:1", "BModel"), ("FLEX002 c.py:1", "CModel")]
+    run = {("a", "AModel", "loss"): CRASH, ("b", "BModel", "loss"): OK, ("c", "CModel", "loss"): NOT_RUN}
+    measured = judge_sample(drawn, run, 5)
+    assert (measured["drawn"], measured["run"], measured["true"]) == (3, 2, 1)
+    assert measured["false_alarms"] == ["FLEX002 b.py:1 (BModel)"]
+
+
+def test_causes():
+    assert "drops every mask" in cause_of("DogeForCausalLM none: wrong")
+    assert cause_of("LlamaForCausalLM none: wrong") == OPEN
