@@ -100,7 +100,7 @@ class Draft:
             findings=sorted(findings, key=Finding.sort_key),
             decisions=as_decisions(planned, self.workshop, final.changes),
             changes=final.changes,
-            problems=sorted({*self.problems, *self.index.problems}),
+            problems=sorted({*self.problems, *self.index.problems, *final.problems}),
             unknown=list(self.unknown),
             notices=[*final.notices, *_out_of_step(planned, self.workshop)],
             files_seen=len(self.files),
@@ -151,6 +151,8 @@ def _take_over(findings: Iterable[Finding], final: Regenerated) -> None:
             continue
         if finding.path in final.failed:
             settle([finding], Status.FAILED, final.failed[finding.path])
+        elif finding.root[0] in final.failed:
+            settle([finding], Status.FAILED, f"{finding.root[0]}: {final.failed[finding.root[0]]}")
         elif finding.path in final.stale:
             settle([finding], Status.SKIPPED, "the file is out of step with its modular file; convert it")
         finding.files = tuple(name for name in finding.files if name in changed)

@@ -20,11 +20,11 @@ from codemods.flex_passthrough.settings import Mode, Settings
 from codemods.modelrepo.banner import is_modular
 from codemods.modelrepo.checkout import find_checkout
 from codemods.modelrepo.family import Repository
-from codemods.modelrepo.regenerate import Options, RegenerationResult, Report, regenerate
+from codemods.modelrepo.regenerate import Failure, Options, RegenerationResult, Report, regenerate
 from codemods.modelrepo.scratch import ScratchError
 from codemods.modelrepo.toolchain import ToolMissingError, find_toolchain
 from codemods.review.change import Change
-from codemods.source.problem import printable
+from codemods.source.problem import Problem, printable
 from codemods.source.tree import Tree
 
 
@@ -37,12 +37,14 @@ class Regenerated:
         failed: files that keep their old text because the converter failed, and why.
         stale: files that keep their old text because the converter's output does not change with the
             edit: they were not what it makes of their modular file before.
+        problems: the models that the repository's tools failed on, and why.
         notices: what the user should know, a line each.
     """
 
     changes: list[Change]
     failed: Mapping[str, str] = field(default_factory=dict)
     stale: frozenset[str] = frozenset()
+    problems: Sequence[Problem] = ()
     notices: Sequence[str] = ()
 
 
@@ -89,7 +91,8 @@ def regenerate_changes(
     failed = _failures(tree, changes, result)
     left = frozenset(change.name for change in changes if change.path not in result.files)
     notices = [toolchain.notice] if toolchain.notice else []
-    return Regenerated(_merge(tree, changes, result), failed, left - failed.keys(), notices)
+    problems = [_problem(tree, failure) for failure in result.failures]
+    return Regenerated(_merge(tree, changes, result), failed, left - failed.keys(), problems, notices)
 
 
 def _has_followers(change: Change) -> bool:
@@ -115,6 +118,12 @@ def _failures(tree: Tree, changes: Sequence[Change], result: RegenerationResult)
         for change in changes
         if change.path not in result.files and change.path.parent in reasons
     }
+
+
+def _problem(tree: Tree, failure: Failure) -> Problem:
+    """Say which model could not be regenerated; nobody may have found anything in its own files."""
+    reason = f"could not be regenerated, so that its files are left as they are: {failure.reason}"
+    return Problem(tree.display(failure.path), 1, 1, reason)
 
 
 def cache_folder() -> Path:

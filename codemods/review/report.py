@@ -19,7 +19,7 @@ class Report:
     Attributes:
         root: what all names are relative to.
         decisions: the findings grouped by what a person decides on; every finding is in one.
-        problems: what could not be read or parsed.
+        problems: what could not be read, parsed or regenerated.
         unknown: where a mask could not be followed: nothing is said of what happens there.
         notices: what else the user should know, a line each.
     """

@@ -98,7 +98,7 @@ def print_summary(report: Report, console: Console) -> None:
         say(console, f"  {fixes} can be enabled with --unsafe-fixes")
     if report.problems:
         places = plural(len(report.problems), "file or folder", "files or folders")
-        say(console, Text(f"  {places} could not be read or parsed, see above", style="red"))
+        say(console, Text(f"  {places} left as they are, see above", style="red"))
 
 
 def _headline(report: Report) -> Text:

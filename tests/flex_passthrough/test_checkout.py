@@ -198,6 +198,9 @@ def test_model_whose_converter_fails_keeps_all_its_files_and_the_others_go_on(
     planned = plan([copy], case.settings)
     failed = {finding.path for finding in planned.findings if finding.status is Status.FAILED}
     assert failed <= {name}
+    (problem,) = planned.problems
+    assert copy / problem.path == broken
+    assert "nowhere" in problem.message
     changed = {change.name for change in planned.changes}
     assert not any(copy / name in (change.path, broken) for change in planned.changes)
     assert {change.name for change in case.planned.changes} - changed == {name}

@@ -213,3 +213,75 @@ def test_repository_s_checks_need_a_repository(grove):
     assert result.returncode == 2
     assert "no utils/modular_model_converter.py above the tree" in result.stderr
     assert "Traceback" not in result.stderr
+
+
+def test_root_that_cannot_be_converted_fails_with_all_that_waits_for_it(grove):
+    converter = grove / "utils" / "modular_model_converter.py"
+    text = converter.read_text("utf-8")
+    converter.write_text(
+        text.replace(
+            "    code = read(path)\n",
+            "    assert 'birch' not in path, 'no birch today'\n    code = read(path)\n",
+            1,
+        ),
+        "utf-8",
+    )
+    before = {path: path.read_bytes() for path in grove.rglob("*.py")}
+    result = run_command(grove)
+    assert result.returncode == 2
+    assert (
+        "modular_birch.py:1:1: could not be regenerated, so that its files are left as they are: "
+        in result.stderr
+    )
+    assert result.stderr.count("no birch today") > 1
+    assert "4 failed, see above" in result.stderr
+    assert "Traceback" not in result.stderr
+    assert {path: path.read_bytes() for path in grove.rglob("*.py")} == before
+
+
+def without_ruff(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Return an interpreter that has no ruff beside it, in a world where none can be installed."""
+    folder = tmp_path / "bare"
+    folder.mkdir()
+    script = folder / "python"
+    script.write_text(f'#!/bin/sh\nexec "{sys.executable}" "$@"\n', "utf-8")
+    script.chmod(0o755)
+    monkeypatch.setenv("PATH", "/usr/bin:/bin")
+    monkeypatch.setenv("PIP_NO_INDEX", "1")
+    return script
+
+
+def test_without_ruff_the_edit_is_mirrored_and_the_summary_says_why(grove, tmp_path, monkeypatch):
+    regenerated = plan([grove])
+    python = without_ruff(tmp_path, monkeypatch)
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "other"))
+    if shutil.which("ruff") is not None:
+        pytest.skip("there is a ruff among the system's own programs")
+    mirrored = plan([grove], Settings(python=python))
+    assert set(how(mirrored).values()) == {"edited", "mirrored", "copied"}
+    assert [c.after for c in mirrored.changes] == [c.after for c in regenerated.changes]
+    (notice,) = (notice for notice in mirrored.notices if "ruff" in notice)
+    assert notice.startswith("the converter was not run: regeneration needs ruff==")
+    with pytest.raises(RegenerationError, match="--mode modular: regeneration needs ruff=="):
+        plan([grove], Settings(python=python, mode=Mode.MODULAR))
+
+
+def test_other_ruff_does_and_the_summary_says_so(grove, tmp_path, monkeypatch):
+    regenerated = plan([grove])
+    monkeypatch.setenv("PIP_NO_INDEX", "1")
+    setup = grove / "setup.py"
+    setup.write_text('_deps = ["ruff==0.0.1"]\n', "utf-8")
+    planned = plan([grove])
+    assert [(c.how, c.after) for c in planned.changes] == [(c.how, c.after) for c in regenerated.changes]
+    assert any(notice.startswith("ruff 0.0.1 cannot be had (pip: ") for notice in planned.notices)
+
+
+@pytest.mark.parametrize("has_converter", [True, False])
+def test_windows_newlines_stay(grove, has_converter):
+    planned = plan([grove])
+    for path in (grove / "src").rglob("*.py"):
+        path.write_bytes(path.read_bytes().replace(b"\n", b"\r\n"))
+    if not has_converter:
+        shutil.rmtree(grove / "utils")
+    windows = plan([grove])
+    assert [c.after for c in windows.changes] == [c.after.replace(b"\n", b"\r\n") for c in planned.changes]
