@@ -14,6 +14,7 @@ from pathlib import Path
 from codemods.flex_passthrough.decisions import as_decisions
 from codemods.flex_passthrough.editing import Bench, Workshop
 from codemods.flex_passthrough.era import refusal
+from codemods.flex_passthrough.mirroring import as_converted
 from codemods.flex_passthrough.planning import Planned, Trial, plan_trial, settle, try_proposal
 from codemods.flex_passthrough.proposal import propose
 from codemods.flex_passthrough.proposed import Proposed
@@ -89,7 +90,8 @@ class Draft:
         """
         bench = Bench(self.workshop)
         planned = [plan_trial(trial, bench, self.settings) for trial in self.trials]
-        final = regenerate_changes(self.tree, self.repository, bench.changes(), self.settings, progress)
+        changes = as_converted(self.repository, bench.changes())
+        final = regenerate_changes(self.tree, self.repository, changes, self.settings, progress)
         findings = [finding for each in planned for finding in each.findings]
         _take_over(findings, final)
         checks: list[Comparison] = []

@@ -285,3 +285,29 @@ def test_windows_newlines_stay(grove, has_converter):
         shutil.rmtree(grove / "utils")
     windows = plan([grove])
     assert [c.after for c in windows.changes] == [c.after.replace(b"\n", b"\r\n") for c in planned.changes]
+
+
+def test_mirrored_guards_are_split_as_the_converter_splits_them(grove):
+    """The modular file gets a guard of its own, and what is left of its parent's comes after that."""
+    maple = grove / "src" / "grove" / "models" / "maple" / "modeling_maple.py"
+    text = maple.read_text("utf-8")
+    line = "    from torch.nn.attention.flex_attention import BlockMask\n"
+    assert line in text
+    text = text.replace(line, line.replace("BlockMask", "BlockMask, create_block_mask"))
+    maple.write_text(
+        text.replace("        self.eps = eps\n", "        self.eps, self.maker = eps, create_block_mask\n"),
+        "utf-8",
+    )
+    toolchain = find_toolchain(grove, grove / "none", install=False)
+    for script in (["check_copies.py", "--fix_and_overwrite"], ["modular_model_converter.py"]) * 2:
+        command = [toolchain.python, f"utils/{script[0]}", *script[1:]]
+        subprocess.run(
+            command, cwd=grove, env=toolchain.environment(grove / "src"), check=True, capture_output=True
+        )
+    regenerated = plan([grove])
+    shutil.rmtree(grove / "utils")
+    mirrored = plan([grove])
+    assert "mirrored" in how(mirrored).values()
+    assert [(c.name, c.after) for c in mirrored.changes] == [(c.name, c.after) for c in regenerated.changes]
+    (birch,) = (c.after.decode() for c in mirrored.changes if c.path.name == "modeling_birch.py")
+    assert birch.count("if is_torch_flex_attn_available():") == 2
