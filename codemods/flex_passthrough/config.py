@@ -8,6 +8,8 @@ from pathlib import Path
 from typing import Any
 
 from codemods.flex_passthrough.settings import Mode, Settings
+from codemods.source.problem import SourceError
+from codemods.source.text import read_bytes
 
 if sys.version_info >= (3, 11):
     import tomllib
@@ -54,8 +56,12 @@ def load_config(path: Path, *, required: bool) -> Settings:
         ConfigError: for unknown keys, wrong types or unknown rules.
     """
     try:
-        document = tomllib.loads(path.read_text(encoding="utf-8"))
-    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+        document = tomllib.loads(read_bytes(path, str(path)).decode("utf-8"))
+    except SourceError as error:
+        if not required:
+            return Settings()
+        raise ConfigError(str(error)) from None
+    except (UnicodeDecodeError, tomllib.TOMLDecodeError, RecursionError) as error:
         if not required:
             return Settings()
         raise ConfigError(f"{path}: cannot be read as TOML: {error}") from None

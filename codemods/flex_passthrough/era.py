@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable
 from pathlib import Path
 
-from codemods.source.problem import Problem
+from codemods.source.problem import Problem, SourceError
+from codemods.source.text import read_bytes
 from codemods.source.tree import Tree
 
 # Where a transformers-like package keeps what it adds to flex attention.
@@ -21,7 +22,10 @@ def refusal(tree: Tree, files: Iterable[Path]) -> Problem | None:
     """
     for path in files:
         if path.parts[-2:] == INTEGRATION:
-            text = path.read_bytes()
+            try:
+                text = read_bytes(path, path.name)
+            except SourceError:  # it is reported where models are looked for
+                continue
             if not any(mark in text for mark in _TAKES_ONE):
                 reason = (
                     "this flex attention takes no BlockMask (as in transformers 4.48 and 4.49), whatever "

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
@@ -89,20 +90,25 @@ class Options:
         Raises:
             ConfigError: for rules that do not exist, or a configuration that cannot be used.
         """
-        found = self.config or find_config(self.paths[0].resolve())
+        found = self.config or find_config(Path(os.path.realpath(self.paths[0])))
         settings = load_config(found, required=self.config is not None) if found else Settings()
         return replace(
             settings,
             select=rule_ids(self.select.split(","), "--select") if self.select else settings.select,
             ignore=rule_ids(self.ignore.split(","), "--ignore") if self.ignore else settings.ignore,
             exclude=(*settings.exclude, *self.exclude),
-            mode=Mode(self.mode) if self.mode else settings.mode,
+            mode=self._mode(settings.mode),
             unsafe_fixes=self.unsafe_fixes or settings.unsafe_fixes,
             python=self.python,
             jobs=self.jobs,
             seconds=self.timeout,
             check_repository=self.check_repository,
         )
+
+    def _mode(self, configured: Mode) -> Mode:
+        mode = Mode(self.mode) if self.mode else configured
+        # Whether anything would change can be told without running what lies in the tree.
+        return Mode.MIRROR if self.check and mode is Mode.AUTO else mode
 
 
 class GroupedOption(click.Option):
@@ -198,7 +204,7 @@ _WHAT_IS_MENDED = _group(
         type=click.Choice([mode.value for mode in Mode]),
         help="auto: edit the root, generated files and copies follow. mirror: likewise, but never run the "
         "repository's converter. in-place: edit each offending definition itself. modular: only through "
-        "the converter.",
+        "the converter. --check mirrors what auto would regenerate: it runs nothing.",
     ),
     _option(
         "--python",

@@ -78,7 +78,7 @@ def try_proposal(proposal: Proposal, repository: Repository, workshop: Workshop,
             return replace(nothing, status=(Status.SKIPPED, untied))
     try:
         return _tried(proposal, repository, workshop)
-    except (CannotMend, OverlappingEdits, SourceError) as error:
+    except (CannotMend, OverlappingEdits, RecursionError, SourceError) as error:
         return replace(nothing, status=(Status.FAILED, _reason(error)))
 
 
@@ -152,7 +152,7 @@ def settle(findings: Iterable[Finding], status: Status, reason: str) -> None:
 def _lay(planned: Planned, mendable: list[Finding], bench: Bench) -> None:
     try:
         files = bench.accept(planned.trial.edits)
-    except (CannotMend, OverlappingEdits, SourceError) as error:
+    except (CannotMend, OverlappingEdits, RecursionError, SourceError) as error:
         settle(mendable, Status.FAILED, _reason(error))
         return
     planned.accepted = True
@@ -161,6 +161,8 @@ def _lay(planned: Planned, mendable: list[Finding], bench: Bench) -> None:
 
 
 def _reason(error: Exception) -> str:
+    if isinstance(error, RecursionError):
+        return "it is nested too deeply to be edited"
     return getattr(error, "reason", "") or str(error)
 
 

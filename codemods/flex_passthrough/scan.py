@@ -14,7 +14,8 @@ from codemods.maskflow.flow import MaskFlow, Reach, models
 from codemods.maskflow.hierarchy import Hierarchy
 from codemods.maskflow.index import Class, Function, Index, Module
 from codemods.maskflow.sites import Way
-from codemods.source.problem import Problem
+from codemods.source.problem import Problem, SourceError
+from codemods.source.text import read_bytes
 
 # Bytes without which a file cannot hold a torch model that takes a mask.
 _MARKS = (b"attention_mask", b"def forward", b"torch")
@@ -74,11 +75,17 @@ def scan(
         claims = hierarchy.claims_flex(entry)
         if not claims and not _chooses_masks(entry, hierarchy):
             continue
-        reach = flow.follow(entry)
-        if reach is None:
+        try:
+            reach = flow.follow(entry)
+            if reach is None:
+                continue
+            diagnoses = list(_ask(asked, reach, claims))
+        except RecursionError:
+            index.problems.append(_too_deep(entry))
+            flow = MaskFlow(index, hierarchy)  # what the old one was in the middle of is not to be trusted
             continue
         unresolved |= reach.unresolved if claims else set()
-        for diagnosis in _ask(asked, reach, claims):
+        for diagnosis in diagnoses:
             key = (diagnosis.rule, diagnosis.function, diagnosis.mend)
             diagnosed = found.setdefault(key, Diagnosed(diagnosis))
             diagnosed.ties |= dict.fromkeys(diagnosis.ties)
@@ -95,11 +102,16 @@ def _unknown(unresolved: set[tuple[str, int]], dead_ends: Sequence[Function]) ->
     return sorted([*calls, *(Problem(path, line, 1, ended.format(name)) for path, line, name in ends)])
 
 
+def _too_deep(entry: Class) -> Problem:
+    message = f"the code that {entry.name} runs is nested too deeply to be followed; it was left alone"
+    return Problem(entry.module.source.name, entry.node.lineno, 1, message)
+
+
 def _modules(index: Index, files: Sequence[Path]) -> Iterator[Module]:
     for path in files:
         try:
-            data = path.read_bytes()
-        except OSError:
+            data = read_bytes(path, path.name)
+        except SourceError:
             data = b"".join(_MARKS)  # the index reports why it cannot be read
         if all(mark in data for mark in _MARKS) and not _has_generated_twin(path):
             module = index.module_at(path)

@@ -27,7 +27,7 @@ def parse(source: SourceFile) -> ast.Module:
             Problem(source.name, line, column, f"does not parse: {error.msg}; the file was left alone")
         ) from None
     except (RecursionError, MemoryError, ValueError) as error:
-        reason = str(error) or type(error).__name__
+        reason = str(error) if isinstance(error, ValueError) else "it is nested too deeply"
         raise SourceError(
             Problem(source.name, 1, 1, f"does not parse: {reason}; the file was left alone")
         ) from None

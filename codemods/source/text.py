@@ -15,6 +15,10 @@ from codemods.source.problem import Problem, SourceError
 
 NOT_REGULAR = "not a regular file; name a Python file or a folder"
 
+# Parsing takes up to a hundred times a file's size in memory. No source that people wrote is as large.
+MAXIMUM_BYTES = 4 * 1024 * 1024
+TOO_LARGE = "larger than 4 MB, and not read; exclude it, or split it"
+
 # The encoding comment of PEP 263: in the first line, or in the second after a blank or a comment.
 _COOKIE = re.compile(
     rb"([ \t\f]*(?:#[^\r\n]*)?(?:\r\n|\r|\n))??" rb"[ \t\f]*#[^\r\n]*?coding[:=][ \t]*([-\w.]+)"
@@ -85,17 +89,22 @@ def read_bytes(path: Path, name: str) -> bytes:
     """Return the bytes of the regular file at ``path``.
 
     Raises:
-        SourceError: if there is none, or it may not be read.
+        SourceError: if there is none, it may not be read, or is too large to be source.
     """
     # Opening a FIFO would wait for a writer that may never come, hence no blocking.
     flags = os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0)
     try:
         descriptor = os.open(path, flags)
         try:
-            if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+            status = os.fstat(descriptor)
+            if not stat.S_ISREG(status.st_mode):
                 raise SourceError(Problem(name, 1, 1, NOT_REGULAR))
             with os.fdopen(descriptor, "rb", buffering=0, closefd=False) as file:
-                return file.read()
+                # It may grow meanwhile.
+                data = b"" if status.st_size > MAXIMUM_BYTES else file.read(MAXIMUM_BYTES + 1)
+            if max(status.st_size, len(data)) > MAXIMUM_BYTES:
+                raise SourceError(Problem(name, 1, 1, TOO_LARGE))
+            return data
         finally:
             os.close(descriptor)
     except (OSError, ValueError) as error:
