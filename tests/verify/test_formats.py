@@ -59,6 +59,13 @@ def test_text_of_what_is_ok_has_no_remarks() -> None:
     assert len(written(text, outcome(OK)).splitlines()) == 4
 
 
+def test_text_and_markdown_say_what_was_worked_around() -> None:
+    environment = {"worked_around": ["it is run unfused"]}
+    result = Outcome(replace(report(OK), environment=environment))
+    for face in (text, markdown):
+        assert "worked around: it is run unfused\n" in written(face, result)
+
+
 def test_text_says_equal_words_once() -> None:
     shown = written(text, outcome(CRASH, replace(CRASH, case="block_document")))
     assert "Qwen2ForCausalLM [block_causal, block_document] crash at" in shown

@@ -6,6 +6,7 @@ import contextlib
 import copy
 import importlib
 import inspect
+import math
 import os
 from collections.abc import Iterator
 from typing import Any
@@ -173,9 +174,17 @@ def inputs(model: Any, batch: int = 2, tokens: int = 64) -> dict[str, Any]:
             several = needed == "videos" or name.endswith("_videos")
             frames = (getattr(vision, "num_frames", 2),) if several else ()
             given[name] = torch.randn(batch, *frames, 3, size, size, generator=generator)
+            places = getattr(config, "num_query_tokens", None) or 0
+            given["input_ids"][:, : places * math.prod(frames)] = _placeholder(config)
     if type(model).__name__.endswith("ForMultipleChoice"):
         given = {name: value[:, None] for name, value in given.items()}
     return given
+
+
+def _placeholder(config: Any) -> int:
+    """Return the token that stands where a part of an image or video goes."""
+    names = ("image_token_index", "image_token_id", "video_token_index", "video_token_id")
+    return next((value for name in names if (value := getattr(config, name, None)) is not None), 0)
 
 
 def _new(model_class: Any, config: Any, implementation: Any) -> Any:

@@ -124,19 +124,32 @@ def _loss(config: Any, device: str) -> Experiment:
 
 
 def _offset(first: Mask, second: Mask) -> Experiment:
-    """Fill a cache with one forward pass, then compare a second one of several tokens."""
+    """Fill a cache with one forward pass, then compare a second one of several tokens.
+
+    In an encoder-decoder it is the decoder's cache, its masks, and the same encoded tokens both times.
+    """
 
     def run(model: Any, masks: list[Any]) -> Any:
-        ids = inputs(model, BATCH, TOKENS)["input_ids"].to(_device(model))
-        if "decoder_input_ids" in inputs(model):
-            raise NotRunnable("the cache of an encoder-decoder is another thing")
+        given = _arguments(model, TOKENS, None)
+        prefix = "decoder_" if "decoder_input_ids" in given else ""
+        ids = given.pop(f"{prefix}input_ids")
+        rest = given if prefix else {name: given[name] for name in given if name.startswith("pixel_")}
         with torch.no_grad():
-            filled = model(input_ids=ids[:, :CACHED], **_mask(model, masks[0]), use_cache=True)
+            filled = model(
+                **rest,
+                **{f"{prefix}input_ids": ids[:, :CACHED]},
+                **_mask(model, masks[0], prefix),
+                use_cache=True,
+            )
             cache = getattr(filled, "past_key_values", None)
             if cache is None:
                 raise NotRunnable("the model returns no cache")
             again = model(
-                input_ids=ids[:, CACHED:], **_mask(model, masks[1]), past_key_values=cache, use_cache=True
+                **rest if prefix else {},
+                **{f"{prefix}input_ids": ids[:, CACHED:]},
+                **_mask(model, masks[1], prefix),
+                past_key_values=cache,
+                use_cache=True,
             )
         return main_output(again)
 
@@ -203,8 +216,11 @@ def _generate(padded: bool, **settings: Any) -> Builder:
 
 def main_output(output: Any) -> Any:
     """Return the tensor of a model's output that everything else follows from."""
-    found = getattr(output, "logits", None)
-    return output[0] if found is None else found
+    for name in ("logits", "last_hidden_state", "language_model_outputs"):
+        found = getattr(output, name, None)
+        if found is not None:
+            return found if torch.is_tensor(found) else main_output(found)
+    return output[0]
 
 
 def _arguments(model: Any, tokens: int, mask: Any, batch: int = BATCH) -> dict[str, Any]:
@@ -212,8 +228,8 @@ def _arguments(model: Any, tokens: int, mask: Any, batch: int = BATCH) -> dict[s
     return {**given, **_mask(model, mask)}
 
 
-def _mask(model: Any, mask: Any) -> dict[str, Any]:
-    return {} if mask is None else {"attention_mask": mask.to(_device(model))}
+def _mask(model: Any, mask: Any, prefix: str = "") -> dict[str, Any]:
+    return {} if mask is None else {f"{prefix}attention_mask": mask.to(_device(model))}
 
 
 def _labels(model: Any, ids: Any) -> dict[str, Any]:

@@ -14,6 +14,13 @@ from .protocol import Channel
 from .standalone import Standalone
 from .tree import Candidate, Tree, Unusable
 
+# What torch does on a CPU that users do not meet on their GPUs, and what is done about it here.
+_WORKED_AROUND_ON_A_CPU = [
+    "compiled, flex attention refuses to return its log-sum-exp on a CPU: it is run unfused (force_eager)",
+    "it refuses gradients on a CPU, though unfused it has them: the check is lifted for the training cases",
+    "a process that has used two threads and then forks hangs its children: torch is kept to one thread",
+]
+
 
 def serve(request: dict[str, Any], answers: int) -> None:
     """Answer a request.
@@ -95,6 +102,7 @@ def _environment(tree: Tree, device: str) -> dict[str, Any]:
         "torch": torch.__version__,
         "device": device if device == "cpu" else torch.cuda.get_device_name(),
         "flex_attention": "unfused" if device == "cpu" else "compiled",
+        "worked_around": _WORKED_AROUND_ON_A_CPU if device == "cpu" else [],
     }
 
 

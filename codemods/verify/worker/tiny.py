@@ -51,6 +51,7 @@ PROFILES = (
 # The first pattern that matches the whole name decides. Only integers are replaced.
 _SIZES = [
     (r"num_kv_shared_layers|num_nextn_predict_layers", 0),
+    (r"num_query_tokens", 8),
     (r"n_groups|mamba_n_groups|mamba_ngroups|num_dense_layers", 1),
     (r"(.*_)?vocab(ulary)?_size(_.*)?|n_vocab|.*_vocab_size.*|n_words", VOCABULARY),
     (r"(.*_)?(sliding_window|attention_window|local_attention|window_size|sliding_window_size)", WINDOW),
