@@ -13,7 +13,15 @@ from pathlib import Path
 from typing import Any
 
 from corpus_page import write_page
-from corpus_truth import Cells, draw_sample, judge_sample, measure_precision, measure_recall, static_sites
+from corpus_truth import (
+    Cells,
+    draw_sample,
+    judge_sample,
+    measure_precision,
+    measure_recall,
+    static_sites,
+    witnesses,
+)
 
 RELEASES = ("4.50.3", "4.51.3", "4.52.4", "4.53.3", "5.23.0")
 TORCH = "2.13.0"
@@ -50,7 +58,9 @@ def run_release(release: str, cases: list[str], seed: int) -> None:
             verify(folder, side, f"{number:02}", python, cases, ["--model", part])
     if not (folder / "sites.json").exists():
         say(release, "looking for sites")
-        (folder / "sites.json").write_text(json.dumps(sorted(static_sites(tree(folder, "before")))))
+        (folder / "sites.json").write_text(
+            json.dumps(sorted(static_sites(tree(folder, "before"), witnesses(load(folder, "before")))))
+        )
     sample = folder / "sample.json"
     drawn = draw_sample(findings(folder), load(folder, "before"), seed)
     if drawn and not sample.exists():

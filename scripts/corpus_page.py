@@ -116,7 +116,7 @@ def _precision(measured: dict[str, Any]) -> str:
 
 def _data(release: dict[str, Any]) -> dict[str, Any]:
     """Return the numbers of a release, and every cell that is left."""
-    runnable = [cell for cell in release["cells"] if cell["before"]["verdict"] != "not-runnable"]
+    runnable = [cell for cell in release["cells"] if _is_runnable(cell)]
     left = [cell for cell in runnable if cell["after"]["verdict"] in ("crash", "wrong")]
     names = {cell["class"] for cell in release["cells"]}
     unbuilt = {c["class"] for c in release["cells"] if "cannot be" in str(c["before"].get("reason"))}
@@ -130,7 +130,7 @@ def _data(release: dict[str, Any]) -> dict[str, Any]:
         "fixed": sum(c["before"]["verdict"] != "ok" and c["after"]["verdict"] == "ok" for c in runnable),
         "worse": [
             f"{cell['class']} {cell['case']}: {cell['after']['verdict']}"
-            for cell in runnable
+            for cell in release["cells"]
             if cell["before"]["verdict"] == "ok" and cell["after"]["verdict"] != "ok"
         ],
         "left": [{"cell": line, "cause": cause_of(line)} for line in map(_describe, left)],
@@ -143,6 +143,10 @@ def _data(release: dict[str, Any]) -> dict[str, Any]:
         },
         **{name: release[name] for name in ("recall", "precision", "sample")},
     }
+
+
+def _is_runnable(cell: dict[str, Any]) -> bool:
+    return all(cell[side]["verdict"] != "not-runnable" for side in ("before", "after"))
 
 
 def _left(left: list[dict[str, str]]) -> Iterator[str]:
@@ -168,7 +172,7 @@ def _describe(cell: dict[str, Any]) -> str:
 
 
 def _share_of_case(release: dict[str, Any], case: str) -> str:
-    cells = [c for c in release["cells"] if c["case"] == case and c["before"]["verdict"] != "not-runnable"]
+    cells = [cell for cell in release["cells"] if cell["case"] == case and _is_runnable(cell)]
     if not cells:
         return "-"
     shares = [

@@ -33,15 +33,25 @@ _MASK_WORDS = ("BlockMask", "block_mask")
 SAMPLE = 45
 
 
-def static_sites(tree: Path) -> set[str]:
-    """Return ``path:line`` of each operation that the analysis says will break, from the import root."""
+def witnesses(before: Cells) -> set[str]:
+    """Return one class for each place where a cell crashed."""
+    places: dict[str, str] = {}
+    for (_, name, _), cell in before.items():
+        if cell["verdict"] == "crash" and cell.get("site"):
+            places.setdefault(cell["site"], name)
+    return set(places.values())
+
+
+def static_sites(tree: Path, names: set[str]) -> set[str]:
+    """Return ``path:line`` of what the analysis says will break in some classes, from the import root."""
     index = Index(locate_tree(tree))
     hierarchy = Hierarchy(index)
     flow = MaskFlow(index, hierarchy)
     modules = [index.module_at(path) for path in discover([tree]).files if b"mask" in path.read_bytes()]
     found: set[str] = set()
     for entry in models(index, hierarchy, [module for module in modules if module is not None]):
-        reach = flow.follow(entry) if hierarchy.claims_flex(entry) else None
+        wanted = entry.name in names and hierarchy.claims_flex(entry)
+        reach = flow.follow(entry) if wanted else None
         if reach is not None:
             sites = [*reach.sites, *(site for method in reach.methods for site in method.sites)]
             found |= {f"{tree.name}/{s.function.module.source.name}:{s.line}" for s in sites}

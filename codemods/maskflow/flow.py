@@ -38,6 +38,13 @@ from codemods.maskflow.values import (
 # Parameters of a model's forward in which a caller may hand over a BlockMask.
 MASK_PARAMETERS = ("attention_mask", "decoder_attention_mask", "encoder_attention_mask")
 
+# What a mask comes with: where there are no tokens of a decoder, its mask is no plain input.
+_PARTNERS = {
+    "attention_mask": "attention_mask",
+    "decoder_attention_mask": "decoder_input_ids",
+    "encoder_attention_mask": "encoder_outputs",
+}
+
 # What makes ready the inputs of each step of ``generate``, and there may make the step's BlockMask.
 GENERATION = "prepare_inputs_for_generation"
 
@@ -197,6 +204,8 @@ class MaskFlow:
     ) -> None:
         """Follow a call of ``forward`` with tokens and masks; the rest is what its default is, or open."""
         instance = self._instance(entry, Arguments((CONFIG,)))
+        if not self.wide:
+            masks = [name for name in masks if _PARTNERS[name] in names] or masks
         given = dict.fromkeys(masks, BLOCK)
         given |= {name: TENSOR for name in names if name in _INPUTS}
         if self.wide:

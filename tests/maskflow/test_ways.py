@@ -40,3 +40,25 @@ def test_mask_method_that_needs_labels(follow):
                 return torch.ones(attention_mask.dim())
         """)
     assert [reach.ways[method.function].value for method in reach.methods] == ["inputs"]
+
+
+OTHER_MASKS = {
+    "decoder_mask_without_decoder_tokens": (
+        "decoder_attention_mask=None",
+        "decoder_attention_mask",
+        "inputs",
+    ),
+    "decoder_mask_with_its_tokens": (
+        "decoder_input_ids=None, decoder_attention_mask=None",
+        "decoder_attention_mask",
+        "plain",
+    ),
+    "mask_of_an_encoder_elsewhere": ("encoder_attention_mask=None", "encoder_attention_mask", "inputs"),
+}
+
+
+@pytest.mark.parametrize(("parameters", "mask", "way"), OTHER_MASKS.values(), ids=OTHER_MASKS)
+def test_way_of_another_mask(forward, parameters, mask, way):
+    body = f"if {mask} is not None:\n    {mask}.dim()"
+    (site,) = forward(body, f"input_ids=None, attention_mask=None, {parameters}").sites
+    assert site.way.value == way
