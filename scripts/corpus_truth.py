@@ -84,6 +84,8 @@ _MAKES = ("FLEX003", "FLEX004", "FLEX006")
 
 
 def _is_masks(cell: dict[str, Any], after: dict[str, Any] | None) -> bool:
+    if after is not None and after["verdict"] == "not-runnable":
+        return False  # no attention can run it
     named = any(word in str(cell.get("exception")) for word in _MASK_WORDS)
     return named or (after is not None and after["verdict"] == "ok")
 
