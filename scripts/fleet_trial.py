@@ -29,7 +29,7 @@ PACKAGES = {
     "eagle-llm==1.2.1": "",
     "fschat==0.2.36": "",
     "llm2vec==0.2.2": "",
-    "my-transformers==4.5.1": "transformers/models/mistral",
+    "my-transformers==4.5.1": "my_transformers/models/mistral",
     "xmersawitransformers==4.52.0.dev0": "transformers/models/mistral",
 }
 ROOT = Path(__file__).parents[1]

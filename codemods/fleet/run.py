@@ -83,6 +83,8 @@ class Run:
                 self._refuse(row)
             else:
                 self._pending.append(self._task(row))
+        # What is not done comes first: a run that is stopped again and again gets on all the same.
+        self._pending = deque(sorted(self._pending, key=lambda task: bool(task.known)))
         waiting = len(self._pending)
         try:
             while waiting:
