@@ -64,7 +64,7 @@ def _told(function: Callable[..., None]) -> Callable[..., None]:
     def wrapped(*arguments: Any, **options: Any) -> None:
         try:
             function(*arguments, **options)
-        except (LedgerError, ManifestError, EntryError, StageFailure, as_html.NoTemplates) as error:
+        except (LedgerError, ManifestError, EntryError, StageFailure) as error:
             click.echo(f"error: {error}", err=True)
             sys.exit(TROUBLE)
 
@@ -321,7 +321,7 @@ def _go(
         if failed.rows:
             console.print(as_table.table(failed))
         console.print(as_table.summary(found), soft_wrap=True)
-        page = next(page for page in map(place.page, ("html", "json")) if page.is_file())
+        page = place.page("html")
         console.print(
             f"patches in {place.root / 'results'}, all of it in {page}", soft_wrap=True, highlight=False
         )

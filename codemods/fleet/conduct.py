@@ -135,8 +135,7 @@ def write_pages(place: Place, found: Overview) -> None:
     """Write the pages of the fleet into the work directory."""
     write_whole(place.page("json"), as_json.render(found).encode())
     write_whole(place.page("csv"), as_csv.render(found).encode())
-    with contextlib.suppress(as_html.NoTemplates):
-        write_whole(place.page("html"), as_html.render(found).encode())
+    write_whole(place.page("html"), as_html.render(found).encode())
 
 
 @contextlib.contextmanager

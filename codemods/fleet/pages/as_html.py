@@ -8,20 +8,10 @@ from codemods.fleet.overview import Overview
 from codemods.fleet.pages.as_json import STATES
 
 
-class NoTemplates(Exception):
-    """The library that fills templates is not installed; one line says what to do."""
-
-
 def render(overview: Overview) -> str:
-    """Return the page.
+    """Return the page."""
+    import jinja2
 
-    Raises:
-        NoTemplates: if jinja2 is not installed.
-    """
-    try:
-        import jinja2
-    except ImportError:
-        raise NoTemplates("the HTML page needs jinja2: pip install 'model-codemods[fleet]'") from None
     template = (
         resources.files("codemods.fleet.pages").joinpath("fleet.html.jinja").read_text(encoding="utf-8")
     )

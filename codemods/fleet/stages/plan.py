@@ -20,11 +20,12 @@ from codemods.flex_passthrough.proposed import RegenerationError
 from codemods.flex_passthrough.settings import Mode, Settings
 from codemods.review.change import relative_names
 from codemods.review.finding import Status
+from codemods.review.html.page import render as render_html
 from codemods.review.json_report import render_json
 from codemods.rewrite.diff import unified_diff
 
 # Changes when the artifacts of a plan do.
-_FORM = 1
+_FORM = 2
 # What only other stages read.
 _INNER = ("summary.json", "series.json")
 
@@ -87,6 +88,7 @@ def _worked_out(bench: Bench) -> dict[str, bytes]:
     return {
         "patch.diff": patch,
         "series.json": dump(series(report.decisions, tree)),
+        "review.html": render_html(shown).encode(),
         "findings.json": render_json(shown, "fleet").encode(),
         "summary.json": json.dumps(summary, sort_keys=True).encode(),
     }
