@@ -6,13 +6,14 @@ only commands that run none of those are used, and all else happens in a clone w
 
 from __future__ import annotations
 
+import errno
 import os
 import subprocess
 from collections.abc import Mapping
 from pathlib import Path
 
 from codemods.fleet.entry import without_password
-from codemods.fleet.failure import StageFailure
+from codemods.fleet.failure import StageFailure, why_not
 
 _SETTINGS = (
     "core.hooksPath=/dev/null",
@@ -58,7 +59,6 @@ _PASSING = (
     "early eof",
     "the remote end hung up",
     "rpc failed",
-    "no space left",
     "error: 5",
 )
 # What it says where it would have asked for a name or a password.
@@ -119,4 +119,6 @@ def _failure(errors: str, status: int) -> StageFailure:
     said = " ".join(map(without_password, telling[0].split())) if telling else f"exit status {status}"
     if any(sign in words for sign in _PRIVATE):
         return StageFailure(f"private, or not there: git may not ask for a password here ({said})")
+    if "no space left" in words:
+        return why_not(OSError(errno.ENOSPC, ""))
     return StageFailure(f"git: {said}", transient=any(sign in words for sign in _PASSING))
