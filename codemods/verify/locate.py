@@ -12,7 +12,7 @@ from codemods.verify.problem import CannotVerify
 
 _MARK = Path("models", "auto", "modeling_auto.py")
 # What a file that defines models says somewhere: the base class it imports, or a claim.
-_DEFINES_MODELS = re.compile(rb"\bPreTrainedModel\b|\b_supports_flex_attn\b")
+_DEFINES_MODELS = re.compile(rb"PreTrainedModel\b|\b_supports_flex_attn\b")
 # Sources that files of the same folder are generated from, and tests: not what users import.
 _NOT_IMPORTED = re.compile(r"(modular|test)_.*|conftest\.py|setup\.py")
 

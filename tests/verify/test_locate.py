@@ -169,3 +169,9 @@ def test_no_files_mean_what_the_path_means(tmp_path: Path) -> None:
 def test_code_that_stands_alone_is_not_narrowed(tmp_path: Path) -> None:
     file = model(tmp_path / "modeling_x.py")
     assert narrowed(locate(tmp_path), [file]) == locate(tmp_path)
+
+
+def test_a_file_that_builds_on_one_models_base_defines_models_too(tmp_path: Path) -> None:
+    file = tmp_path / "bidirectional_llama.py"
+    file.write_text("from transformers import LlamaModel, LlamaPreTrainedModel\n", encoding="utf-8")
+    assert locate(tmp_path).modules == ("bidirectional_llama",)
