@@ -74,22 +74,24 @@ def summarize(release: str, seed: int) -> None:
     folder = BUILD / release
     before, after = load(folder, "before"), load(folder, "after")
     common = [key for key in before if key in after]
-    if not common or not (folder / "findings.json").exists():
+    if not common:
         return
+    found = findings(folder)
     before, after = ({key: cells[key] for key in common} for cells in (before, after))
     sites = set(json.loads((folder / "sites.json").read_text())) if (folder / "sites.json").exists() else None
     sample = folder / "sample.json"
     measured = {
         "release": release,
+        "classes": len({key[1] for key in load(folder, "before")}),
         "cells": [
             {"model_type": key[0], "class": key[1], "case": key[2]}
             | {side: brief(cells[key]) for side, cells in zip(SIDES, (before, after), strict=True)}
             for key in common
         ],
-        "recall": None if sites is None else measure_recall(before, after, sites, findings(folder)),
-        "precision": measure_precision(findings(folder), before, after),
+        "recall": None if sites is None else measure_recall(before, after, sites, found),
+        "precision": measure_precision(found, before, after) if found else None,
         "sample": (
-            judge_sample(draw_sample(findings(folder), before, seed), read_cells(sample), seed)
+            judge_sample(draw_sample(found, before, seed), read_cells(sample), seed)
             if sample.exists()
             else None
         ),
@@ -142,8 +144,9 @@ def repair(release: str, folder: Path) -> None:
 
 
 def findings(folder: Path) -> list[dict[str, Any]]:
-    """Return what the repair found."""
-    found: list[dict[str, Any]] = json.loads((folder / "findings.json").read_text())["findings"]
+    """Return what the repair found; nothing if there was none yet."""
+    kept = folder / "findings.json"
+    found: list[dict[str, Any]] = json.loads(kept.read_text())["findings"] if kept.exists() else []
     return found
 
 
