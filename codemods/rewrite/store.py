@@ -153,7 +153,7 @@ class Store:
         return bool(found)
 
     def _make(self) -> None:
-        missing = [folder for folder in (self.folder, *self.folder.parents) if not folder.is_dir()]
+        missing = [folder for folder in (self.folder, *self.folder.parents) if not folder.exists()]
         for folder in reversed(missing):
             folder.mkdir(exist_ok=True, mode=0o700)
             bring_names_to_disk(folder.parent)

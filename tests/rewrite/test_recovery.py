@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from codemods.rewrite.journal import STATES, Entry, JournalError, Run, begin, read_entries, read_run
-from codemods.rewrite.recovery import foretold, recover
+from codemods.rewrite.recovery import foretold, recover, roll_back
 from codemods.rewrite.steps import commit, put_in_place, stage_all
 from codemods.rewrite.store import KEPT_RUNS, Store
 from codemods.rewrite.transaction import Change, write_all
@@ -201,6 +201,51 @@ def test_a_second_run_waits(store: Store, tree: Path) -> None:
     assert held(tree)["a.py"] == "new a.py"
 
 
+def test_where_journals_are_kept(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("CODEMODS_STATE_DIR", str(tmp_path))
+    assert Store.default() == Store(tmp_path)
+    monkeypatch.delenv("CODEMODS_STATE_DIR")
+    assert Store.default().folder.parts[-2:] == ("model-codemods", "runs")
+
+
+def test_another_run_that_does_not_end(store: Store, tree: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("codemods.rewrite.store._PATIENCE_SECONDS", 0.01)
+    with store.locked():
+        (outcome,) = write_all([Change(tree / "a.py", "a.py", b"old a.py", b"x")], store=store)
+    assert str(outcome.problem) == f"{store.folder}:1:1: another run does not end writing"
+
+
+def test_an_interrupted_run_with_a_damaged_journal_cannot_be_rolled_back(store: Store, prepared: Run) -> None:
+    prepared.path.write_bytes(prepared.path.read_bytes()[:-1])
+    assert roll_back(prepared).stuck
+    prepared.path.write_bytes(b"")
+    assert roll_back(prepared).stuck
+
+
+def test_a_file_whose_folder_is_gone(
+    store: Store, tree: Path, prepared: Run, entries: list[Entry], tmp_path: Path
+) -> None:
+    commit(prepared, entries)
+    for path in tree.iterdir():
+        path.unlink()
+    tree.rmdir()
+    tree.touch()  # not even a folder
+    (recovery,) = recover(store=store)
+    assert len(recovery.changed) == 3
+    assert not recovery.stuck
+
+
+def test_a_run_that_cannot_be_found_stays_what_it_was_called(store: Store, prepared: Run) -> None:
+    prepared.forget()
+    assert prepared.as_found() is prepared
+
+
+def test_a_journal_that_is_forgotten(store: Store, prepared: Run) -> None:
+    assert store.forget(prepared.id)
+    assert not store.forget(prepared.id)
+    assert store.runs() == []
+
+
 def test_journals_are_private(store: Store, prepared: Run, tmp_path: Path) -> None:
     assert prepared.path.stat().st_mode & 0o777 == 0o600
     fresh = Store(tmp_path / "state" / "journals")
@@ -238,6 +283,7 @@ def test_a_half_written_journal_is_removed(store: Store, tree: Path) -> None:
         b'{"format": 1, "root": 7, "undoes": null, "files": []}\n',
         b'{"format": 1, "root": "/", "undoes": null, "files": [{"path": "relative"}]}\n',
         b'{"format": 1, "root": "/", "undoes": [], "files": []}\n',
+        b'{"format": 2}\n',
     ],
 )
 def test_a_damaged_journal_is_told_and_does_nothing(store: Store, tree: Path, damage: bytes) -> None:

@@ -163,23 +163,27 @@ def stopped_at(number: int, how: str, scene: Scene, act: Act) -> int:
     return 1 if next(calls) > number else 0
 
 
+def _in_a_child(number: int, scene: Scene, act: Act) -> int:
+    child = os.fork()
+    if not child:
+        code = 3
+        try:
+            code = stopped_at(number, "kill", scene, act)
+        except BaseException:
+            traceback.print_exc()
+        finally:
+            os._exit(code)
+    status = os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
+    assert status in (0, 1, -signal.SIGKILL), (number, status)
+    return status
+
+
 def inject(scene: Scene, what: str, how: str) -> int:
     """Stop ``what`` at each of its calls in turn, and return at how many."""
     prepare, act = WHAT[what]
     for number in itertools.count(1):
         prepare(scene)
-        child = os.fork()
-        if not child:
-            code = 3
-            try:
-                code = stopped_at(number, how, scene, act)
-            except BaseException as error:
-                print(f"{what}, {how} at call {number}: {error!r}", file=sys.stderr)
-                traceback.print_exc()
-            finally:
-                os._exit(code)
-        status = os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
-        assert status in (0, 1, -signal.SIGKILL), (what, how, number, status)
+        status = _in_a_child(number, scene, act) if how == "kill" else stopped_at(number, how, scene, act)
         try:
             scene.check()
         except AssertionError as error:

@@ -24,7 +24,11 @@ def scene(quick_folder: Path) -> Scene:
 
 @pytest.mark.parametrize(
     ("what", "how"),
-    [("write", "kill"), ("write", "EIO"), ("finish", "kill"), ("roll back", "ENOSPC"), ("undo", "kill")],
+    [
+        *((what, "EIO") for what in ("write", "finish", "roll back", "undo")),
+        *((what, "kill") for what in ("write", "roll back")),
+        ("write", "interrupt"),
+    ],
 )
 def test_stopped_at_any_call(scene: Scene, what: str, how: str) -> None:
     assert inject(scene, what, how) > 50
