@@ -211,7 +211,8 @@ _WHAT_IS_MENDED = _group(
         metavar="INTERPRETER",
         type=_PATH,
         help="What runs the repository's converter, and the models with --verify; it needs what they "
-        "import (default: this interpreter).",
+        "import. Bases outside the paths are read from the transformers that is installed for it "
+        "(default: this interpreter).",
     ),
     _option(
         "-j",

@@ -20,7 +20,7 @@ from codemods.flex_passthrough.proposal import propose
 from codemods.flex_passthrough.proposed import Proposed
 from codemods.flex_passthrough.regeneration import Regenerated, regenerate_changes
 from codemods.flex_passthrough.repository_checks import check_repository
-from codemods.flex_passthrough.scan import Progress, scan
+from codemods.flex_passthrough.scan import Diagnosed, Progress, scan
 from codemods.flex_passthrough.settings import Settings
 from codemods.maskflow.index import Index
 from codemods.modelrepo.consistency import Comparison
@@ -28,8 +28,12 @@ from codemods.modelrepo.family import Repository
 from codemods.review.finding import Finding, Status
 from codemods.review.report import Report
 from codemods.source.discover import discover
+from codemods.source.installed import installed_package
 from codemods.source.problem import Problem
 from codemods.source.tree import Tree
+
+# What model code that is no library of its own inherits from.
+LIBRARY = "transformers"
 
 
 @dataclass
@@ -129,12 +133,14 @@ def make_plan(
     refused = refusal(tree, found.files)
     if refused is not None:
         return Plan(tree.root, problems=sorted({*found.problems, refused}), files_seen=len(found.files))
-    index = Index(tree)
+    index = Index(tree, _libraries(settings))
     scanned = scan(index, found.files, settings.rules(), progress)
+    outside = [item for item in scanned.diagnosed if index.is_library(item.diagnosis.function.module)]
+    diagnosed = [item for item in scanned.diagnosed if item not in outside]
     repository = Repository(index, found.files)
     workshop = Workshop(index, found.files, settings.line_length)
     trials = []
-    proposals = propose(tree, repository, scanned.diagnosed, settings)
+    proposals = propose(tree, repository, diagnosed, settings)
     for done, proposal in enumerate(proposals):
         if progress is not None:
             progress("planning edits", done, len(proposals))
@@ -142,7 +148,15 @@ def make_plan(
     draft = Draft(
         tree, found.files, found.problems, scanned.unknown, index, repository, workshop, trials, settings
     )
-    return draft.plan(progress)
+    plan = draft.plan(progress)
+    plan.notices += _in_library(outside)
+    return plan
+
+
+def _libraries(settings: Settings) -> dict[str, Path]:
+    """Return where the library is installed that code outside it inherits from, if that may be read."""
+    folder = installed_package(LIBRARY, settings.python) if settings.installed else None
+    return {LIBRARY: folder} if folder is not None else {}
 
 
 def _take_over(findings: Iterable[Finding], final: Regenerated) -> None:
@@ -158,6 +172,16 @@ def _take_over(findings: Iterable[Finding], final: Regenerated) -> None:
         elif finding.path in final.stale:
             settle([finding], Status.SKIPPED, "the file is out of step with its modular file; convert it")
         finding.files = tuple(name for name in finding.files if name in changed)
+
+
+def _in_library(outside: Sequence[Diagnosed]) -> Iterator[str]:
+    """Yield what to tell of the installed library, which is read and never edited."""
+    places = sorted(
+        {f"{d.function.module.name}.{d.function.qualname}" for d in (o.diagnosis for o in outside)}
+    )
+    if places:
+        more = f" and {len(places) - 3} more" if len(places) > 3 else ""
+        yield f"the installed {LIBRARY} needs mending too: {', '.join(places[:3])}{more}"
 
 
 def _out_of_step(planned: Sequence[Planned], workshop: Workshop) -> Iterator[str]:

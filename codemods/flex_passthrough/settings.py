@@ -34,7 +34,9 @@ class Settings:
         select: rule ids to ask; empty for all.
         ignore: rule ids not to ask.
         exclude: gitignore-style patterns of paths to leave alone.
-        python: the interpreter that runs the repository's converter; None for the current one.
+        python: the interpreter that runs the repository's converter, and in whose environment the
+            library is looked for; None for the current one.
+        installed: whether bases outside the tree are looked up in an installed library.
         jobs: how many conversions run at a time; None for one for each processor.
         seconds: the time limit of one conversion.
         check_repository: whether the repository's own checks are run without and with the changes.
@@ -48,6 +50,7 @@ class Settings:
     unsafe_fixes: bool = False
     mode: Mode = Mode.AUTO
     python: Path | None = None
+    installed: bool = True
     jobs: int | None = None
     seconds: float = 300
     check_repository: bool = False

@@ -7,7 +7,7 @@ than they are looked into, because most of a large tree never matters to a mask.
 from __future__ import annotations
 
 import ast
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 from codemods.maskflow.binding import bind
@@ -33,13 +33,16 @@ class Index:
     """All modules below the import root of a tree, parsed on demand.
 
     Attributes:
+        libraries: folders of packages beside the tree that its code may inherit from, by the name
+            under which they are imported. They are read like the tree; a package of the tree hides them.
         work: what was done so far, counted.
         read: the files that were read.
         missing: the files that were looked for and are not there.
     """
 
-    def __init__(self, tree: Tree) -> None:
+    def __init__(self, tree: Tree, libraries: Mapping[str, Path] | None = None) -> None:
         self.tree = tree
+        self.libraries = dict(libraries or {})
         self.problems: list[Problem] = []
         self.work = Work()
         self.read: set[Path] = set()
@@ -55,14 +58,28 @@ class Index:
         """Return the module of a dotted name, or None where the tree holds none such."""
         if name in self._modules:
             return self._modules[name]
-        base = self.tree.import_root.joinpath(*name.split(".")) if name else self.tree.import_root
-        for path in (base.with_suffix(".py"), base / "__init__.py"):
-            if name and path.is_file():
+        for path in self._places(name):
+            if path.is_file():
                 return self._load(name, path)
-            if name:
-                self.missing.add(path)
+            self.missing.add(path)
         self._modules[name] = None
         return None
+
+    def is_library(self, module: Module) -> bool:
+        """Whether ``module`` belongs to one of the libraries and not to the tree."""
+        return any(module.path.is_relative_to(folder) for folder in self.libraries.values())
+
+    def _places(self, name: str) -> Iterator[Path]:
+        """Yield the files that a module of this name may be."""
+        first, *rest = name.split(".")
+        if not first:
+            return
+        bases = [self.tree.import_root.joinpath(first, *rest)]
+        if first in self.libraries and not (self.tree.import_root / first).is_dir():
+            bases.append(self.libraries[first].joinpath(*rest))
+        for base in bases:
+            yield base.with_suffix(".py")
+            yield base / "__init__.py"
 
     def modules(self) -> Iterator[Module]:
         """Iterate over the modules parsed so far, in order of loading."""
@@ -124,7 +141,7 @@ class Index:
     def _resolve_star(self, module: Module, name: str) -> Resolved | None:
         for starred in module.star_imports:
             key = (starred, name)
-            if key in self._resolving:
+            if key in self._resolving or not self._may_bind(starred, name):
                 continue
             other = self.module(starred)
             if other is None:
@@ -137,6 +154,17 @@ class Index:
             if found is not None:
                 return found
         return None
+
+    def _may_bind(self, starred: str, name: str) -> bool:
+        """Whether a module's text speaks of ``name``, or hands on what others bind."""
+        if starred in self._modules:
+            return True
+        path = next((path for path in self._places(starred) if path.is_file()), None)
+        try:
+            text = path.read_bytes() if path is not None else b""
+        except OSError:
+            return True  # loading it reports why
+        return path is None or name.encode() in text or b"import *" in text
 
     def _load(self, name: str, path: Path) -> Module | None:
         if name in self._modules:

@@ -1,0 +1,35 @@
+"""Installed packages, found by their metadata: where their source lies, without importing any of it."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterable
+from importlib.metadata import Distribution, DistributionFinder, MetadataPathFinder
+from pathlib import Path
+
+
+def installed_package(name: str, interpreter: Path | None = None) -> Path | None:
+    """Return the folder of an installed package's source; None where it is not installed.
+
+    Args:
+        name: the package as it is imported, which is also what its distribution is called.
+        interpreter: a Python whose environment is looked into. It is not started. None looks into
+            the environment that this runs in.
+    """
+    places = [Path(entry) for entry in sys.path] if interpreter is None else site_packages(interpreter)
+    found = next(iter(_distributions(name, places)), None)
+    if found is None:
+        return None
+    folder = Path(str(found.locate_file(name)))
+    return folder if (folder / "__init__.py").is_file() else None
+
+
+def site_packages(interpreter: Path) -> list[Path]:
+    """Return the folders in which the environment around an interpreter keeps installed packages."""
+    prefix = interpreter.absolute().parent.parent  # a link in an environment belongs to the environment
+    return sorted([*prefix.glob("lib/python3*/site-packages"), *prefix.glob("Lib/site-packages")])
+
+
+def _distributions(name: str, places: Iterable[Path]) -> Iterable[Distribution]:
+    context = DistributionFinder.Context(name=name, path=[str(place) for place in places if place.is_dir()])
+    return MetadataPathFinder.find_distributions(context)
