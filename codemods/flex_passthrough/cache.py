@@ -23,6 +23,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import codemods
+from codemods.flex_passthrough.library import libraries
 from codemods.flex_passthrough.proposed import Proposed
 from codemods.flex_passthrough.settings import Mode, Settings
 from codemods.source.discover import discover
@@ -95,7 +96,8 @@ class PlanCache:
             return None
         named = {tree.base for tree in trees if tree.root != tree.base}
         converters = {folder / _CONVERTER for tree in trees for folder in (tree.base, *tree.base.parents)}
-        key = _key(map(repr, (_tool(), sys.version_info, settings, list(paths), trees, found.files)))
+        library = libraries(settings)
+        key = _key(map(repr, (_tool(), sys.version_info, settings, library, list(paths), trees, found.files)))
         may_convert = settings.mode in (Mode.AUTO, Mode.MODULAR)
         return Question(key, found.files, tuple(sorted(named)), tuple(sorted(converters)), may_convert, began)
 

@@ -14,6 +14,7 @@ from pathlib import Path
 from codemods.flex_passthrough.decisions import as_decisions
 from codemods.flex_passthrough.editing import Bench, Workshop
 from codemods.flex_passthrough.era import refusal
+from codemods.flex_passthrough.library import NAME, libraries
 from codemods.flex_passthrough.mirroring import as_converted
 from codemods.flex_passthrough.planning import Planned, Trial, plan_trial, settle, try_proposal
 from codemods.flex_passthrough.proposal import propose
@@ -28,12 +29,8 @@ from codemods.modelrepo.family import Repository
 from codemods.review.finding import Finding, Status
 from codemods.review.report import Report
 from codemods.source.discover import discover
-from codemods.source.installed import installed_package
 from codemods.source.problem import Problem
 from codemods.source.tree import Tree
-
-# What model code that is no library of its own inherits from.
-LIBRARY = "transformers"
 
 
 @dataclass
@@ -133,7 +130,7 @@ def make_plan(
     refused = refusal(tree, found.files)
     if refused is not None:
         return Plan(tree.root, problems=sorted({*found.problems, refused}), files_seen=len(found.files))
-    index = Index(tree, _libraries(settings))
+    index = Index(tree, libraries(settings))
     scanned = scan(index, found.files, settings.rules(), progress)
     outside = [item for item in scanned.diagnosed if index.is_library(item.diagnosis.function.module)]
     diagnosed = [item for item in scanned.diagnosed if item not in outside]
@@ -151,12 +148,6 @@ def make_plan(
     plan = draft.plan(progress)
     plan.notices += _in_library(outside)
     return plan
-
-
-def _libraries(settings: Settings) -> dict[str, Path]:
-    """Return where the library is installed that code outside it inherits from, if that may be read."""
-    folder = installed_package(LIBRARY, settings.python) if settings.installed else None
-    return {LIBRARY: folder} if folder is not None else {}
 
 
 def _take_over(findings: Iterable[Finding], final: Regenerated) -> None:
@@ -181,7 +172,7 @@ def _in_library(outside: Sequence[Diagnosed]) -> Iterator[str]:
     )
     if places:
         more = f" and {len(places) - 3} more" if len(places) > 3 else ""
-        yield f"the installed {LIBRARY} needs mending too: {', '.join(places[:3])}{more}"
+        yield f"the installed {NAME} needs mending too: {', '.join(places[:3])}{more}"
 
 
 def _out_of_step(planned: Sequence[Planned], workshop: Workshop) -> Iterator[str]:
