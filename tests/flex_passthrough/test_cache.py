@@ -19,11 +19,11 @@ from codemods.flex_passthrough.cache import PlanCache, plan_of
 from codemods.review.json_report import render_json
 from codemods.review.patch import render_patch
 
-from .rules.test_flex001_missing_passthrough import ASKS, BUILD, GUARD, HEAD, model
+from .rules.test_flex001_missing_passthrough import ASKS, BUILD, GUARD, HEAD, MENDED_HEAD, model
 from .test_cli import LIBRARY, TINY, run
 
 BROKEN = HEAD + model(ASKS + BUILD)
-MENDED = HEAD + model(ASKS + GUARD + BUILD)
+MENDED = MENDED_HEAD + model(ASKS + GUARD + BUILD)
 CHILD = "pkg/models/child/modeling_child.py"
 INHERITS = "from ..tiny.modeling_tiny import TinyModel\nclass ChildModel(TinyModel):\n    pass\n"
 
