@@ -51,7 +51,7 @@ def propose(
         parent = repository.inlined_by(place)
         if settings.mode is Mode.IN_PLACE:
             root = place
-        elif parent is not None and _is_mended_with(parent, rule, repository, offending):
+        elif parent is not None and _is_mended_with(parent, place, rule, repository, offending):
             root = repository.root_of(parent)
         else:
             root = repository.root_of(place)
@@ -74,14 +74,19 @@ def propose(
 
 
 def _is_mended_with(
-    parent: Definition, rule: str, repository: Repository, offending: Set[tuple[str, Definition]]
+    parent: Definition,
+    place: Definition,
+    rule: str,
+    repository: Repository,
+    offending: Set[tuple[str, Definition]],
 ) -> bool:
     """Whether a method that calls ``parent`` through ``super()`` is mended by an edit of that.
 
     A mask method hands back what its parent's hands back, and the converter inlines the guard with the
-    rest of the parent's body. Where nothing is wrong with the parent, the method's own lines are at fault.
+    rest of the parent's body. What other rules find may stand in the method's own lines, if it has any.
+    Where nothing is wrong with the parent, the method's own lines are at fault.
     """
-    if rule != "FLEX001":
+    if rule != "FLEX001" and not repository.only_calls_parent(place):
         return False
     root = repository.root_of(parent)
     return any(

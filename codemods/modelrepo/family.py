@@ -130,6 +130,15 @@ class Repository:
             return None
         return docstring_length(method.node) + before
 
+    def only_calls_parent(self, definition: Definition) -> bool:
+        """Whether a generated method is all its parent's: the modular one calls ``super()`` and no more."""
+        modular = self._modular(definition.path)
+        method = find_member(modular, definition.qualname) if modular is not None else None
+        if not isinstance(method, Function) or isinstance(method.node, ast.Lambda):
+            return False
+        own = method.node.body[docstring_length(method.node) :]
+        return len(own) == 1 and statements_before_super(method) == 0
+
     def members_of(self, root: Definition) -> tuple[Member, ...]:
         """Return every definition that must change when ``root`` does, the root first.
 
