@@ -35,6 +35,9 @@ def verify(bench: Bench) -> Finished:
     outcome = replace(outcome, after=replace(outcome.after, command=()))
     lost = [f"{cell.class_name} {cell.case}: {words}" for cell, words in outcome.lost]
     more = f" and {len(lost) - _NAMED} more" if len(lost) > _NAMED else ""
+    if not outcome.after.cells:
+        note = "nothing was verified: no model that is mended could be found, or claims flex attention"
+        return Finished("verify", "done", notes=(note,))
     notes = (f"worse than before: {'; '.join(lost[:_NAMED])}{more}",) if lost else ()
     numbers = {name: count for name, count in outcome.summary().items() if name != "same"}
     bench.say(", ".join(f"{count} {name}" for name, count in numbers.items()))
