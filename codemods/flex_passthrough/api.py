@@ -26,8 +26,9 @@ from codemods.rewrite.store import Wait
 from codemods.rewrite.transaction import Outcome, write_all
 from codemods.source.problem import Problem, SourceError
 from codemods.source.tree import Tree, locate_tree
+from codemods.verify.api import verify
 
-__all__ = ["Change", "Finding", "Mode", "Plan", "Settings", "apply", "plan", "recover", "scan"]
+__all__ = ["Change", "Finding", "Mode", "Plan", "Settings", "apply", "plan", "recover", "scan", "verify"]
 
 
 def scan(paths: Sequence[Path], settings: Settings | None = None) -> list[Finding]:

@@ -26,7 +26,12 @@ def plan(options: Options, settings: Settings, progress: Progress) -> api.Plan:
     settings = replace(settings, rejected=settings.rejected | choices.rejected())
     proposed = api.plan(options.paths, settings, progress)
     more = choices.rejected_among(proposed.decisions) - settings.rejected
-    return proposed.without(more, progress) if more else proposed
+    proposed = proposed.without(more, progress) if more else proposed
+    if options.changed_only:
+        from codemods.flex_passthrough.changed import changed_files, only_changed
+
+        return only_changed(proposed, changed_files(options.paths, options.base_ref))
+    return proposed
 
 
 def ask(proposed: api.Plan, options: Options, console: Console) -> api.Plan:

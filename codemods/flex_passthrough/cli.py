@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import sys
+from dataclasses import replace
 from functools import partial
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -16,7 +18,7 @@ from codemods.flex_passthrough.options import GroupedCommand, Options, with_opti
 from codemods.flex_passthrough.progress import ProgressBar
 from codemods.flex_passthrough.proposed import Proposed, RegenerationError
 from codemods.review.finding import Status
-from codemods.source.problem import printable
+from codemods.source.problem import SourceError, printable
 from codemods.verify.problem import CannotVerify
 
 if TYPE_CHECKING:
@@ -52,6 +54,8 @@ def command(**arguments: Any) -> None:
 
         show_graph(options.paths[0], options.show_graph)
         return
+    if options.reads_stdin:
+        _mend_stdin(options, console)
     try:
         plan, verified = _run(options, console)
     except (KeyboardInterrupt, click.Abort):
@@ -73,7 +77,25 @@ def command(**arguments: Any) -> None:
 
 def main() -> None:
     """Run the command; the entry point of the package."""
-    command(prog_name="flex_passthrough")
+    script = Path(sys.argv[0]).name
+    # Completion is for the name under which the shell knows the command.
+    command(prog_name="flex-passthrough" if script == "flex-passthrough" else "flex_passthrough")
+
+
+def _mend_stdin(options: Options, console: Console) -> None:
+    """Read one file from stdin and write what becomes of it to stdout; with ``--check`` only tell."""
+    from codemods.flex_passthrough.stdin import mend_text
+
+    assert options.stdin_filename is not None
+    data = sys.stdin.buffer.read()
+    try:
+        after, plan = mend_text(data, options.stdin_filename, options.settings())
+    except (ValueError, SourceError) as error:
+        raise click.UsageError(str(error)) from None
+    if not options.check:
+        output.put(after, options.output)
+    _report(plan, console, replace(options, quiet=True))
+    sys.exit(_exit_code(plan, None, options))
 
 
 def _run(options: Options, console: Console) -> tuple[Proposed, Verified | None]:
@@ -84,7 +106,7 @@ def _run(options: Options, console: Console) -> tuple[Proposed, Verified | None]
         sys.exit(TROUBLE)
     shown = console.is_terminal and not (options.quiet or options.no_progress)
     bar = ProgressBar(console, shown=shown)
-    if options.interactive or options.decisions is not None:
+    if options.interactive or options.changed_only or options.decisions is not None:
         plan: Proposed = _choose(options, settings, console, bar)
     else:
         with bar as progress:

@@ -46,6 +46,9 @@ class Options:
     no_cache: bool
     timeout: float
     exclude: tuple[str, ...]
+    changed_only: bool
+    base_ref: str
+    stdin_filename: Path | None
     config: Path | None
     output_format: str
     output: Path | None
@@ -65,6 +68,8 @@ class Options:
         Raises:
             click.UsageError: for ``--verify`` where nothing is written, and questions that nobody can answer.
         """
+        if self.reads_stdin and (self.stdin_filename is None or len(self.paths) > 1):
+            raise click.UsageError("- stands alone, and needs --stdin-filename to say where the text belongs")
         if self.interactive and self.check:
             raise click.UsageError("--check asks nothing: drop --interactive")
         if self.interactive and not sys.stdin.isatty():
@@ -73,6 +78,11 @@ class Options:
             raise click.UsageError(
                 "--verify runs what was rewritten, and nothing is: drop --dry-run, --check or --stat"
             )
+
+    @property
+    def reads_stdin(self) -> bool:
+        """Whether the text of one file comes from stdin."""
+        return Path("-") in self.paths
 
     @property
     def writes(self) -> bool:
@@ -90,7 +100,8 @@ class Options:
         Raises:
             ConfigError: for rules that do not exist, or a configuration that cannot be used.
         """
-        found = self.config or find_config(Path(os.path.realpath(self.paths[0])))
+        start = self.stdin_filename or self.paths[0]
+        found = self.config or find_config(Path(os.path.realpath(start)))
         settings = load_config(found, required=self.config is not None) if found else Settings()
         return replace(
             settings,
@@ -198,6 +209,18 @@ _WHAT_IS_MENDED = _group(
     _option("--select", metavar="RULE,...", help="Ask only these rules, by id or name."),
     _option("--ignore", metavar="RULE,...", help="Do not ask these rules."),
     _option("--exclude", metavar="GLOB", multiple=True, help="Leave these paths alone (gitignore style)."),
+    _option(
+        "--changed-only",
+        is_flag=True,
+        help="Only what concerns files that differ from --base-ref, committed or not.",
+    ),
+    _option("--base-ref", metavar="REF", default="main", show_default=True, help="A commit of git."),
+    _option(
+        "--stdin-filename",
+        metavar="FILE",
+        type=_PATH,
+        help="Where the text that PATH `-` stands for belongs; what becomes of it goes to stdout.",
+    ),
     _option("--unsafe-fixes", is_flag=True, help="Also mend models that do not claim flex attention."),
     _option(
         "--mode",

@@ -23,6 +23,7 @@ from codemods.flex_passthrough.regeneration import Regenerated, regenerate_chang
 from codemods.flex_passthrough.repository_checks import check_repository
 from codemods.flex_passthrough.scan import Diagnosed, Progress, scan
 from codemods.flex_passthrough.settings import Settings
+from codemods.flex_passthrough.suppression import hold_back
 from codemods.maskflow.index import Index
 from codemods.modelrepo.consistency import Comparison
 from codemods.modelrepo.family import Repository
@@ -77,6 +78,7 @@ class Draft:
     workshop: Workshop
     trials: Sequence[Trial]
     settings: Settings
+    notices: Sequence[str] = ()
 
     def without(self, rejected: Iterable[str]) -> Draft:
         """Return the draft with some more decisions rejected."""
@@ -105,7 +107,7 @@ class Draft:
             changes=final.changes,
             problems=sorted({*self.problems, *self.index.problems, *final.problems}),
             unknown=list(self.unknown),
-            notices=[*final.notices, *_out_of_step(planned, self.workshop)],
+            notices=[*self.notices, *final.notices, *_out_of_step(planned, self.workshop)],
             files_seen=len(self.files),
             checks=checks,
             drafts=[self],
@@ -135,6 +137,7 @@ def make_plan(
     outside = [item for item in scanned.diagnosed if index.is_library(item.diagnosis.function.module)]
     diagnosed = [item for item in scanned.diagnosed if item not in outside]
     repository = Repository(index, found.files)
+    diagnosed, unused = hold_back(scanned.diagnosed, repository, found.files, settings.rules())
     workshop = Workshop(index, found.files, settings.line_length)
     trials = []
     proposals = propose(tree, repository, diagnosed, settings)
@@ -143,7 +146,16 @@ def make_plan(
             progress("planning edits", done, len(proposals))
         trials.append(try_proposal(proposal, repository, workshop, settings))
     draft = Draft(
-        tree, found.files, found.problems, scanned.unknown, index, repository, workshop, trials, settings
+        tree,
+        found.files,
+        found.problems,
+        scanned.unknown,
+        index,
+        repository,
+        workshop,
+        trials,
+        settings,
+        unused,
     )
     plan = draft.plan(progress)
     plan.notices += _in_library(outside)
