@@ -26,6 +26,23 @@ make_environment() {
     echo "$wanted" >"$folder/.made-for"
 }
 
+# An environment without torch: make_tools NAME EXTRAS "OTHER PACKAGES"; what cannot be had is left out.
+make_tools() {
+    local folder="$root/.venv/$1" extras="$2" wanted package
+    python="$folder/bin/python"
+    wanted="$(cat "$root/pyproject.toml" "$root/scripts/environment.sh" | cksum) $extras $3"
+    if [ -x "$python" ] && [ "$(cat "$folder/.made-for" 2>/dev/null)" = "$wanted" ]; then
+        return
+    fi
+    echo "making $folder" >&2
+    "${PYTHON:-python3}" -m venv --clear "$folder"
+    install -e "$root[$extras]"
+    for package in $3; do
+        install "$package" || echo "$package cannot be installed: left out" >&2
+    done
+    echo "$wanted" >"$folder/.made-for"
+}
+
 install_torch() {
     # The +cpu build is 0.2 GB to download and 1 GB on disk; the plain one may bring several GB of CUDA.
     if ! install "torch==$TORCH+cpu" 2>/dev/null; then

@@ -145,6 +145,7 @@ def _chooses_masks(entry: Class, hierarchy: Hierarchy) -> bool:
         isinstance(member, Function) and member.name != "forward" and _chooses(member)
         for module in modules
         for cls in hierarchy.classes(module)
+        if cls.mentions("_attn_implementation")
         for member in cls.members.values()
     )
 

@@ -153,6 +153,7 @@ class MaskFlow:
         masks = [name for name in MASK_PARAMETERS if name in names]
         if not masks:
             return None
+        self.index.work.models_followed += 1
         while True:
             records = {way: Record() for way in Way}
             self._enter(entry, forward, names[1:], masks, records[Way.PLAIN])
@@ -332,6 +333,7 @@ class MaskFlow:
         steps: tuple[Step, ...],
         outer: Frame | None = None,
     ) -> _Outcome:
+        self.index.work.functions_evaluated += 1
         node = function.node
         env, missing = bind(node.args, bound)
         frame = Frame(
@@ -394,6 +396,7 @@ class MaskFlow:
         made = self._instances.get(key)
         if made is None:
             made = self._instances[key] = Instance(cls)
+            self.index.work.objects_made += 1
             owner, init = self.hierarchy.find_with_owner(cls, "__init__")
             if isinstance(init, Function) and owner is not None and self._depth < _DEEPEST:
                 if owner.name == "PreTrainedModel":

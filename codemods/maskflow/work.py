@@ -14,7 +14,7 @@ class Work:
         files_parsed: those of them that were parsed whole.
         definitions_parsed: classes, functions and methods that were parsed on their own.
         functions_evaluated: bodies that the mask flow went through.
-        objects_made: of these, the ``__init__`` of distinct classes and arguments.
+        objects_made: objects of distinct classes and arguments, whose ``__init__`` was gone through.
         models_followed: model classes that a BlockMask was followed into.
     """
 

@@ -251,6 +251,8 @@ class Repository:
             if not rest and isinstance(binding, (Class, Function)):
                 yield Definition(path, name, line_of(binding))
             elif rest and isinstance(binding, Class):
+                if not renamed and not binding.mentions(rest.rpartition(".")[2]):
+                    continue  # to cut every class of every generated file apart takes long
                 for inner in binding.members if renamed else (rest,):
                     member = find_member(module, f"{name}.{inner}")
                     if member is not None:
