@@ -11,13 +11,13 @@ from pathlib import Path
 from codemods.flex_passthrough.rules import RULES
 from codemods.flex_passthrough.rules.rule import Diagnosis, Rule, Tie
 from codemods.maskflow.flow import MaskFlow, Reach, models
-from codemods.maskflow.hierarchy import Hierarchy
+from codemods.maskflow.hierarchy import CLAIM, Hierarchy
 from codemods.maskflow.index import Class, Function, Index, Module
 from codemods.maskflow.sites import Way
 from codemods.source.problem import Problem, SourceError
 from codemods.source.text import read_bytes
 
-# Bytes without which a file cannot hold a torch model that takes a mask.
+# Bytes without which a file cannot hold a torch model that takes a mask, unless it inherits how it does.
 _MARKS = (b"attention_mask", b"def forward", b"torch")
 
 Progress = Callable[[str, int, int], None]
@@ -113,7 +113,8 @@ def _modules(index: Index, files: Sequence[Path]) -> Iterator[Module]:
             data = read_bytes(path, path.name)
         except SourceError:
             data = b"".join(_MARKS)  # the index reports why it cannot be read
-        if all(mark in data for mark in _MARKS) and not _has_generated_twin(path):
+        inherits = CLAIM.encode() in data and b"def forward" not in data
+        if (inherits or all(mark in data for mark in _MARKS)) and not _has_generated_twin(path):
             module = index.module_at(path)
             if module is not None:
                 yield module

@@ -5,6 +5,7 @@ from textwrap import indent
 import pytest
 
 from codemods.flex_passthrough.api import Settings, apply, plan
+from tests.flex_passthrough.conftest import FILE, LIBRARY
 
 HEAD = """\
 import torch
@@ -149,6 +150,15 @@ def test_not_claimed_on_request(check_transformed):
         MENDED_HEAD + model(ASKS + GUARD + BUILD, claim="False"),
         Settings(unsafe_fixes=True),
     )
+
+
+def test_a_claim_in_a_file_that_inherits_all_the_rest(write_tree):
+    child = "from ..tiny.modeling_tiny import TinyModel\n\n\n"
+    child += "class ChildModel(TinyModel):\n    _supports_flex_attn = True\n"
+    files = {FILE: HEAD + model(ASKS + BUILD, claim="False"), "pkg/models/child/modeling_child.py": child}
+    root = write_tree({**LIBRARY, **files})
+    (finding,) = plan([root / "pkg"]).findings
+    assert (finding.safety.value, finding.models) == ("safe", ("ChildModel",))
 
 
 @pytest.mark.parametrize("settings", [Settings(ignore=("FLEX001",)), Settings(select=("FLEX002",))])
