@@ -70,6 +70,8 @@ class Options:
         """
         if self.reads_stdin and (self.stdin_filename is None or len(self.paths) > 1):
             raise click.UsageError("- stands alone, and needs --stdin-filename to say where the text belongs")
+        if self.verdicts is not None and self.html is None:
+            raise click.UsageError("--verdicts is shown in the page: give --html, too")
         if self.interactive and self.check:
             raise click.UsageError("--check asks nothing: drop --interactive")
         if self.interactive and not sys.stdin.isatty():
