@@ -85,7 +85,7 @@ class PlanCache:
     def ask(self, paths: Sequence[Path], settings: Settings) -> Question | None:
         """Return what a run over ``paths`` would be asked; None if its answer is not kept anyway."""
         began = time.time_ns()
-        if settings.check_repository or settings.rejected:
+        if settings.check_repository or settings.rejected or settings.left:
             return None
         try:
             trees = [locate_tree(path) for path in paths]

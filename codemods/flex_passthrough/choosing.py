@@ -47,8 +47,10 @@ def ask(proposed: api.Plan, options: Options, console: Console) -> api.Plan:
     rejected = [decision for decision in asked if answers[decision.id] is False]
     if options.decisions is not None and rejected:
         write_choices(options.decisions, _choices(options.decisions, new=True).rejecting(rejected))
-    left_out = [decision.id for decision in asked if answers[decision.id] is not True]
-    return proposed.without(left_out) if left_out else proposed
+    left = [decision for decision in asked if answers[decision.id] is None]
+    if not rejected and not left:
+        return proposed
+    return proposed.without([decision.id for decision in rejected], left=[decision.id for decision in left])
 
 
 def _choices(path: Path | None, *, new: bool) -> Choices:

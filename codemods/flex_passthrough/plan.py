@@ -57,11 +57,20 @@ class Plan(Proposed):
             self.checks += other.checks
             self.drafts += other.drafts
 
-    def without(self, rejected: Iterable[str], progress: Progress | None = None) -> Plan:
-        """Return the plan that leaves out the decisions with these ids, too. The tree is not read again."""
+    def without(
+        self, rejected: Iterable[str], progress: Progress | None = None, *, left: Iterable[str] = ()
+    ) -> Plan:
+        """Return the plan that leaves out some more decisions. The tree is not read again.
+
+        Args:
+            rejected: ids of decisions that somebody said no to.
+            progress: told (what is done, steps done, steps in all).
+            left: ids of decisions that nobody said anything to.
+        """
         again = Plan(self.root, problems=self.problems, bounds=self.bounds)
+        rejected, left = frozenset(rejected), frozenset(left)
         for draft in self.drafts:
-            again.add(draft.without(rejected).plan(progress))
+            again.add(draft.without(rejected, left).plan(progress))
         return again
 
 
@@ -80,10 +89,14 @@ class Draft:
     settings: Settings
     notices: Sequence[str] = ()
 
-    def without(self, rejected: Iterable[str]) -> Draft:
-        """Return the draft with some more decisions rejected."""
-        all_rejected = self.settings.rejected.union(rejected)
-        return replace(self, settings=replace(self.settings, rejected=all_rejected))
+    def without(self, rejected: Iterable[str], left: Iterable[str] = ()) -> Draft:
+        """Return the draft with some more decisions rejected, or left."""
+        settings = replace(
+            self.settings,
+            rejected=self.settings.rejected.union(rejected),
+            left=self.settings.left.union(left),
+        )
+        return replace(self, settings=settings)
 
     def plan(self, progress: Progress | None = None) -> Plan:
         """Put together what changes.

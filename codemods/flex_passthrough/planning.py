@@ -130,12 +130,14 @@ def _not_to_be_had(tie: Tie, workshop: Workshop, settings: Settings) -> str | No
 
 
 def plan_trial(trial: Trial, bench: Bench, settings: Settings) -> Planned:
-    """Lay a trial's edits on the bench, unless they are rejected, and set the status of its findings."""
+    """Lay a trial's edits on the bench, unless they are left out, and set the status of its findings."""
     planned = Planned(trial, [replace(finding) for finding in trial.proposal.findings])
     mendable = [finding for finding in planned.findings if finding.mendable]
     if mendable and trial.id in settings.rejected:
         planned.rejected = True
         settle(mendable, Status.SKIPPED, "rejected")
+    elif mendable and trial.id in settings.left:
+        settle(mendable, Status.SKIPPED, "left, and asked again next time")
     elif trial.edits.paths():
         _lay(planned, mendable, bench)
     else:

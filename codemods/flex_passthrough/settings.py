@@ -40,7 +40,8 @@ class Settings:
         jobs: how many conversions run at a time; None for one for each processor.
         seconds: the time limit of one conversion.
         check_repository: whether the repository's own checks are run without and with the changes.
-        rejected: ids of decisions to leave out.
+        rejected: ids of decisions to leave out because somebody said no.
+        left: ids of decisions to leave out because nobody said anything.
         line_length: what the tree's formatter is set to; None takes what each file shows.
     """
 
@@ -56,6 +57,7 @@ class Settings:
     check_repository: bool = False
     line_length: int | None = None
     rejected: frozenset[str] = frozenset()
+    left: frozenset[str] = frozenset()
 
     def rules(self) -> list[Rule]:
         """Return the rules to ask, in the order of their ids."""

@@ -60,6 +60,7 @@ def test_yes_and_no_at_a_terminal(tree, tmp_path):
     code, shown = at_terminal(tree / "pkg", "--interactive", "--decisions", no, keys="ny")
     assert code == 0, shown
     assert "1 of 2 decisions accepted" in shown
+    assert "1 skipped: rejected" in shown
     assert (tree / TINY).read_text() == BEFORE
     assert "isinstance(attention_mask, BlockMask)" in (tree / WIDE).read_text()
     (entry,) = json.loads(no.read_text())["decisions"]
@@ -71,8 +72,10 @@ def test_yes_and_no_at_a_terminal(tree, tmp_path):
 
 def test_quitting_keeps_what_was_accepted_and_asks_the_rest_again(tree, tmp_path):
     no = tmp_path / "no.json"
-    code, _ = at_terminal(tree / "pkg", "-i", "--decisions", no, keys="yq")
+    code, shown = at_terminal(tree / "pkg", "-i", "--decisions", no, keys="yq")
     assert code == 0
+    assert "1 skipped: left, and asked again next time" in shown
+    assert "rejected" not in shown
     assert (tree / TINY).read_text() != BEFORE
     assert (tree / WIDE).read_text() == BEFORE.replace("Tiny", "Wide")
     assert not no.exists()
