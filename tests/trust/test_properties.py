@@ -186,7 +186,8 @@ print([(f.path, f.rule, f.models) for f in found.findings])
 
 
 @pytest.mark.xfail(
-    reason="two blank lines follow imports, as isort sets them in transformers; black takes one", strict=True
+    reason="two blank lines follow imports, as isort sets them in transformers; black 26 takes one",
+    strict=False,  # black 25 leaves two alone
 )
 @settings(max_examples=3, phases=[Phase.generate])
 @given(mask_methods())
