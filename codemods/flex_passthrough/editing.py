@@ -66,6 +66,11 @@ class Workshop:
         """Whether the user's paths include ``path``."""
         return path in self._files
 
+    def is_library(self, path: Path) -> bool:
+        """Whether ``path`` is of an installed library, which is read and never edited."""
+        module = self._index.module_at(path)
+        return module is not None and self._index.is_library(module)
+
     def apply(
         self, mend: Mend, definition: Definition, how: str, trial: FileEdits, body_start: int = 0
     ) -> None:

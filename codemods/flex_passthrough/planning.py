@@ -72,6 +72,10 @@ def try_proposal(proposal: Proposal, repository: Repository, workshop: Workshop,
     if Safety.SAFE not in safeties and not settings.unsafe_fixes:
         reason = "no model that reaches it claims flex attention; see --unsafe-fixes"
         return replace(nothing, status=(Status.SKIPPED, reason))
+    if _needs_its_root(proposal, workshop):
+        root, name = proposal.root, workshop.name(proposal.root.path)
+        reason = f"its root, {root.qualname} in {name}, lies outside the paths given; name that file, too"
+        return replace(nothing, status=(Status.SKIPPED, reason))
     for tie in proposal.ties:
         untied = _not_to_be_had(tie, workshop, settings)
         if untied is not None:
@@ -80,6 +84,25 @@ def try_proposal(proposal: Proposal, repository: Repository, workshop: Workshop,
         return _tried(proposal, repository, workshop)
     except (CannotMend, OverlappingEdits, RecursionError, SourceError) as error:
         return replace(nothing, status=(Status.FAILED, _reason(error)))
+
+
+def _needs_its_root(proposal: Proposal, workshop: Workshop) -> bool:
+    """Whether the root has to change, and may not, for it lies outside the user's paths.
+
+    What follows it would lose an edit of its own with the next conversion. Only what follows an installed
+    library is edited all the same: nobody edits that.
+    """
+    root = proposal.root
+    follows = any(place != root and workshop.may_edit(place.path) for place in proposal.offending)
+    if not follows or workshop.may_edit(root.path) or workshop.is_library(root.path):
+        return False
+    edits = FileEdits()
+    try:
+        for mend in proposal.mends:
+            workshop.apply(mend, root, "edited", edits)
+    except CannotMend:
+        return True
+    return bool(edits.paths())
 
 
 def _tried(proposal: Proposal, repository: Repository, workshop: Workshop) -> Trial:
@@ -94,7 +117,7 @@ def _tried(proposal: Proposal, repository: Repository, workshop: Workshop) -> Tr
     """
     all_edits = FileEdits()
     out_of_step, behind = [], []
-    is_root_right = False
+    is_root_right = not workshop.may_edit(proposal.root.path) and not workshop.is_library(proposal.root.path)
     for member in proposal.members:
         path, offends = member.definition.path, member.definition in proposal.offending
         if not workshop.may_edit(path) or (is_root_right and not offends):

@@ -117,10 +117,34 @@ def test_copies_claim_nothing_and_follow_all_the_same(grove):
     assert "import BlockMask" in text
 
 
-def test_root_outside_the_paths_given_is_left_alone(grove):
-    folder = grove / "src" / "grove" / "models" / "cedar"
-    planned = plan([folder], Settings(mode=Mode.AUTO))
-    assert {change.path.parent for change in planned.changes} <= {folder}
+@pytest.mark.parametrize("mode", [Mode.AUTO, Mode.MIRROR])
+@pytest.mark.parametrize("name", ["cedar", "cedar/modeling_cedar.py", "birch/modeling_birch.py"])
+def test_root_outside_the_paths_given_is_named_and_nothing_changes(grove, name, mode):
+    """An edit of a generated file alone would be lost with the next conversion."""
+    planned = plan([grove / "src" / "grove" / "models" / name], Settings(mode=mode))
+    assert planned.changes == []
+    (finding,) = [finding for finding in planned.findings if finding.mendable]
+    assert finding.status.value == "skipped"
+    assert finding.reason.startswith("its root, BirchModel._update_causal_mask in ")
+    assert "modular_birch.py, lies outside the paths given" in finding.reason
+
+
+def test_in_place_needs_no_root(grove):
+    path = grove / "src" / "grove" / "models" / "cedar" / "modeling_cedar.py"
+    assert how(plan([path], Settings(mode=Mode.IN_PLACE))) == {"modeling_cedar.py": "edited"}
+
+
+def test_file_behind_a_root_outside_the_paths_given_is_edited_itself(grove):
+    """The root hands a BlockMask back already: there is nothing to do outside the paths."""
+    cedar = grove / "src" / "grove" / "models" / "cedar" / "modeling_cedar.py"
+    before = cedar.read_bytes()
+    apply(plan([grove]))
+    current = cedar.read_bytes()
+    cedar.write_bytes(before)
+    planned = plan([cedar])
+    assert [(change.path, change.how, change.after) for change in planned.changes] == [
+        (cedar, "edited", current)
+    ]
 
 
 def test_graph_of_a_model(grove):
