@@ -150,7 +150,7 @@ def make_plan(
     outside = [item for item in scanned.diagnosed if index.is_library(item.diagnosis.function.module)]
     diagnosed = [item for item in scanned.diagnosed if item not in outside]
     repository = Repository(index, found.files)
-    diagnosed, unused = hold_back(scanned.diagnosed, repository, found.files, settings.rules())
+    diagnosed, unused = hold_back(diagnosed, repository, found.files, settings.rules())
     workshop = Workshop(index, found.files, settings.line_length)
     trials = []
     proposals = propose(tree, repository, diagnosed, settings)
