@@ -7,7 +7,8 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from codemods.maskflow import surface
-from codemods.maskflow.frame import Environment, Frame, join, last_name, spelling
+from codemods.maskflow.definitions import dotted
+from codemods.maskflow.frame import Environment, Frame, join, last_name
 from codemods.maskflow.index import Class
 from codemods.maskflow.narrowing import (
     Answers,
@@ -183,7 +184,7 @@ def _narrowed(
             continue
         env = dict(frame.env)
         for target in targets:
-            name = spelling(target)
+            name = dotted(target)
             if name is not None and (isinstance(target, ast.Name) or _worth_narrowing(value)):
                 env[name] = kept
         environments.append(env)

@@ -115,13 +115,3 @@ def last_name(node: ast.expr) -> str:
     if isinstance(node, ast.Call):
         return last_name(node.func)
     return node.attr if isinstance(node, ast.Attribute) else getattr(node, "id", "")
-
-
-def spelling(node: ast.expr) -> str | None:
-    """Return the name under which an environment keeps ``node``: ``x``, or ``self.x`` once narrowed."""
-    if isinstance(node, ast.Name):
-        return node.id
-    if isinstance(node, ast.Attribute):
-        owner = spelling(node.value)
-        return f"{owner}.{node.attr}" if owner else None
-    return None

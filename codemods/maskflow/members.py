@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING
 
 from codemods.maskflow import known, surface
 from codemods.maskflow.arguments import Arguments
-from codemods.maskflow.frame import Frame, last_name, spelling
+from codemods.maskflow.definitions import dotted
+from codemods.maskflow.frame import Frame, last_name
 from codemods.maskflow.index import Assignment, Class, Function
 from codemods.maskflow.values import (
     CONFIG,
@@ -46,7 +47,7 @@ if TYPE_CHECKING:
 def attribute(node: ast.Attribute, frame: Frame, evaluator: Evaluator) -> Value:
     """Return what ``owner.name`` may be."""
     # A narrowed `self.x` is kept in the environment under its dotted spelling.
-    narrowed = frame.lookup(spelling(node) or "")
+    narrowed = frame.lookup(dotted(node) or "")
     if narrowed is not None:
         return narrowed
     owner = evaluator.evaluate(node.value, frame)
