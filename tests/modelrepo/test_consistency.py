@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
@@ -111,8 +110,7 @@ def test_without_git_a_check_that_needs_it_fails_the_same_way_twice(
     compare: Compare,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    ruff = shutil.which("ruff")
-    assert ruff is not None
+    ruff = find_toolchain(checkout, tmp_path / "tools", install=False).ruff
     programs = tmp_path / "programs"
     programs.mkdir()
     (programs / "ruff").symlink_to(ruff)
