@@ -44,7 +44,7 @@ def test_a_model_that_hangs_ends_with_the_command(
     model, worker = map(int, note.read_text().split())
     assert is_there(model) and is_there(worker)
     process.send_signal(ending)
-    _, errors = process.communicate(timeout=30)
+    _, errors = process.communicate(timeout=120)
     assert process.returncode == status
     assert errors == ("interrupted\n" if ending == signal.SIGINT else "")
     wait_for(lambda: not is_there(model) and not is_there(worker), seconds=10)

@@ -151,7 +151,7 @@ def test_an_interrupted_run_says_so_and_leaves_nothing_running(place: Place, tmp
     process = place.start(str(place.tree), "--yes", "--env", "auto", "--python", str(slow))
     wait_for((tmp_path / "pid").is_file)
     process.send_signal(signal.SIGINT)
-    output, errors = process.communicate(timeout=30)
+    output, errors = process.communicate(timeout=120)
     assert (process.returncode, output) == (130, "")
     assert errors.splitlines()[1:] == ["interrupted"]
     with pytest.raises(ProcessLookupError):
