@@ -147,8 +147,10 @@ def make_plan(
         return Plan(tree.root, problems=sorted({*found.problems, refused}), files_seen=len(found.files))
     index = Index(tree, libraries(settings))
     scanned = scan(index, found.files, settings.rules(), progress)
-    outside = [item for item in scanned.diagnosed if index.is_library(item.diagnosis.function.module)]
-    diagnosed = [item for item in scanned.diagnosed if item not in outside]
+    diagnosed: list[Diagnosed] = []
+    outside: list[Diagnosed] = []
+    for item in scanned.diagnosed:
+        (outside if index.is_library(item.diagnosis.function.module) else diagnosed).append(item)
     repository = Repository(index, found.files)
     diagnosed, unused = hold_back(diagnosed, repository, found.files, settings.rules())
     workshop = Workshop(index, found.files, settings.line_length)
@@ -168,11 +170,9 @@ def make_plan(
         workshop,
         trials,
         settings,
-        unused,
+        [*unused, *_in_library(outside)],
     )
-    plan = draft.plan(progress)
-    plan.notices += _in_library(outside)
-    return plan
+    return draft.plan(progress)
 
 
 def _take_over(findings: Iterable[Finding], final: Regenerated) -> None:
