@@ -88,13 +88,14 @@ def _uses(function: Function) -> Iterator[Use]:
     node = function.node
     if isinstance(node, ast.Lambda):
         return
-    for part in (*_annotations(node), *node.decorator_list):
+    for part in (*annotations_of(node), *node.decorator_list):
         yield from (Use(function, name, False, True) for name, _ in names_in(part, False))
     for statement in node.body:
         yield from (Use(function, name, guarded) for name, guarded in names_in(statement, False))
 
 
-def _annotations(node: ast.FunctionDef | ast.AsyncFunctionDef) -> Iterator[ast.expr]:
+def annotations_of(node: ast.FunctionDef | ast.AsyncFunctionDef) -> Iterator[ast.expr]:
+    """Yield the annotations of a function's parameters, and of what it returns."""
     given = node.args
     for parameter in (*given.posonlyargs, *given.args, *given.kwonlyargs, given.vararg, given.kwarg):
         if parameter is not None and parameter.annotation is not None:

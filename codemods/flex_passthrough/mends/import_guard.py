@@ -10,7 +10,7 @@ from codemods.flex_passthrough.mends.guards import ask_before
 from codemods.flex_passthrough.mends.imports import Need
 from codemods.flex_passthrough.mends.slices import Text, first_line, read, starts_its_line
 from codemods.flex_passthrough.mends.width import quote
-from codemods.maskflow.flex_names import names_in
+from codemods.maskflow.flex_names import annotations_of, names_in
 from codemods.rewrite.edit import Edit
 from codemods.source.position import span_of, split_lines
 
@@ -79,12 +79,9 @@ def quote_annotations(text: str, node: Definition, name: str) -> list[Edit]:
     """Put quotes around the annotations of a function that use ``name``: then nothing evaluates them."""
     source = read(text)
     mark = quote(source)
-    given = node.args
-    parameters = (*given.posonlyargs, *given.args, *given.kwonlyargs, given.vararg, given.kwarg)
-    annotations = [each.annotation for each in parameters if each is not None]
     edits = []
-    for annotation in (*annotations, node.returns):
-        if annotation is None or not _uses(annotation, name):
+    for annotation in annotations_of(node):
+        if not _uses(annotation, name):
             continue
         start, end = source.extent(annotation)
         written = source.text[start:end]
