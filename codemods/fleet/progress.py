@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import time
 from collections import Counter
-from datetime import timedelta
 
 from rich.console import Console, Group, RenderableType
 from rich.live import Live
 from rich.table import Table
 from rich.text import Text
 
+from codemods.fleet.estimate import time_left
 from codemods.source.problem import printable
 
 _STYLES = {"done": "green", "failed": "red", "skipped": "yellow", "unchanged": "cyan"}
@@ -52,10 +52,7 @@ class Progress:
     def time_left(self) -> str:
         """Return how long the rest may take, going by what was done so far; empty before there is any."""
         worked = self.through - self.counts["unchanged"]
-        if not worked:
-            return ""
-        seconds = (time.monotonic() - self._begun) / worked * (self._total - self.through)
-        return str(timedelta(seconds=round(seconds)))
+        return time_left(time.monotonic() - self._begun, worked, self._total - self.through)
 
     def render(self) -> RenderableType:
         """Return what is shown."""

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import time
-from datetime import timedelta
+from collections.abc import Sequence
 
 from rich.console import Console
 
 from codemods.fleet.conduct import Wishes
+from codemods.fleet.estimate import time_left
 from codemods.fleet.ledger import Ledger
-from codemods.fleet.overview import overview
+from codemods.fleet.overview import Row, overview
 from codemods.fleet.pages.as_table import summary
 from codemods.source.problem import printable
 
@@ -36,11 +37,9 @@ def print_status(ledger: Ledger, console: Console) -> None:
             )
 
 
-def _time_left(rows, begun: float) -> str:  # type: ignore[no-untyped-def]
+def _time_left(rows: Sequence[Row], begun: float) -> str:
     """Return an estimate from what was put on record since the run began."""
     fresh = sum(any(stage.started >= begun for stage in row.stages) for row in rows if row.state != "pending")
     pending = sum(row.state == "pending" for row in rows)
-    if not fresh or not pending:
-        return ""
-    seconds = (time.time() - begun) / fresh * pending
-    return f", about {timedelta(seconds=round(seconds))} left"
+    left = time_left(time.time() - begun, fresh, pending) if pending else ""
+    return f", about {left} left" if left else ""
