@@ -5,31 +5,7 @@ from textwrap import indent
 import pytest
 
 from codemods.flex_passthrough.api import Settings, apply, plan
-from tests.flex_passthrough.conftest import FILE, LIBRARY
-
-HEAD = """\
-import torch
-from torch import nn
-
-from ...modeling_utils import ALL_ATTENTION_FUNCTIONS, PreTrainedModel
-from ...utils import logging
-
-
-"""
-
-MENDED_HEAD = """\
-import torch
-from torch import nn
-
-from ...modeling_utils import ALL_ATTENTION_FUNCTIONS, PreTrainedModel
-from ...utils import is_torch_flex_attn_available, logging
-
-
-if is_torch_flex_attn_available():
-    from torch.nn.attention.flex_attention import BlockMask
-
-
-"""
+from tests.flex_passthrough.conftest import FILE, HEAD, LIBRARY, MENDED_HEAD
 
 MODEL = """\
 class TinyAttention(nn.Module):
