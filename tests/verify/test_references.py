@@ -29,7 +29,30 @@ DOCUMENTS = """\
 """
 FLEX = "self.config._attn_implementation == 'flex_attention'"
 
+# A cache as big as the first call, of which a layer with a window keeps the last tokens only.
+HEAD = "class PlainForCausalLM(PreTrainedModel):\n"
+SMALL_CACHE = f"""\
+class LastTokens(list):
+    def get_max_cache_shape(self):
+        return self.room
+
+    def get_seq_length(self):
+        return self[0][0].shape[2]
+
+
+{HEAD}
+    def forward(self, input_ids, attention_mask=None, past_key_values=None, use_cache=False):
+        output = super().forward(input_ids, attention_mask, past_key_values, use_cache=use_cache)
+        if output.past_key_values is not None:
+            kept = [(key[:, :, -16:], value[:, :, -16:]) for key, value in output.past_key_values]
+            output.past_key_values = LastTokens(kept)
+            output.past_key_values.room = input_ids.shape[1]
+        return output
+
+"""
+
 VARIANTS = {
+    "has_a_small_cache": Variant("plain", HEAD, SMALL_CACHE),
     "needs_a_mask": Variant(
         "plain", DENSE, "        if attention_mask is None:\n            raise TypeError('no mask')\n" + DENSE
     ),
@@ -53,7 +76,7 @@ VARIANTS = {
 @pytest.fixture(scope="module")
 def report(tinyformers: Path, torch_python: str, tmp_path_factory: pytest.TempPathFactory) -> Report:
     tree = tree_of_variants(tinyformers, tmp_path_factory.mktemp("references") / "references", VARIANTS)
-    cases = ("none", "ones", "block_document", "packed_2d")
+    cases = ("none", "ones", "block_document", "packed_2d", "block_offset")
     return run(locate(tree), Options(cases=cases, python=torch_python))
 
 
@@ -84,3 +107,10 @@ def test_document_numbers_narrow_what_a_window_allows(report: Report) -> None:
 
 def test_document_numbers_without_the_window_are_wrong(report: Report) -> None:
     assert cell(report, "forgets_the_window", "packed_2d").verdict == "wrong"
+
+
+def test_a_cache_that_has_forgotten_the_first_call_gives_no_reference(report: Report) -> None:
+    again = cell(report, "has_a_small_cache", "block_offset")
+    assert again.verdict == "not-runnable"
+    assert "has room for 40 tokens and counts 16 after 40" in str(again.reason)
+    assert cell(report, "needs_a_mask", "block_offset").verdict == "ok"

@@ -144,6 +144,7 @@ def _offset(first: Mask, second: Mask) -> Experiment:
             cache = getattr(filled, "past_key_values", None)
             if cache is None:
                 raise NotRunnable("the model returns no cache")
+            _must_have_room(cache)
             again = model(
                 **rest if prefix else {},
                 **{f"{prefix}input_ids": ids[:, CACHED:]},
@@ -154,6 +155,25 @@ def _offset(first: Mask, second: Mask) -> Experiment:
         return main_output(again)
 
     return Experiment([first, second], run, second.rows)
+
+
+def _must_have_room(cache: Any) -> None:
+    """Check that a cache of fixed size still has what it was given, and takes more.
+
+    Some models make themselves a cache that has room for the first call only. A second call then
+    overwrites what the first has left, whichever attention runs: there is nothing right to compare with.
+
+    Raises:
+        NotRunnable: if it has forgotten tokens, or is full.
+    """
+    if not hasattr(cache, "get_max_cache_shape") or not hasattr(cache, "get_seq_length"):
+        return
+    room, counted = cache.get_max_cache_shape(), int(cache.get_seq_length())
+    if room is not None and 0 < room < TOKENS and counted != CACHED:
+        raise NotRunnable(
+            f"the cache that the model makes has room for {room} tokens and counts {counted} after {CACHED}: "
+            "a second call overwrites the first's, under eager attention too"
+        )
 
 
 def _offset_padded(config: Any, device: str) -> Experiment:
