@@ -44,6 +44,15 @@ def summary(overview: Overview) -> Text:
     return line
 
 
+def render(overview: Overview) -> str:
+    """Return the table and the numbers as plain text, for a file."""
+    console = Console(width=200)
+    with console.capture() as captured:
+        console.print(table(overview))
+        console.print(summary(overview))
+    return captured.get()
+
+
 def print_row(row: Row, results: str, console: Console) -> None:
     """Print all that is known of one repository."""
 
