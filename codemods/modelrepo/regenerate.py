@@ -8,19 +8,19 @@ also run on a copy without the edit, and only the difference between the two com
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence, Set
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
 
+from codemods.modelrepo.agenda import Agenda
 from codemods.modelrepo.cache import ConversionCache
-from codemods.modelrepo.change import ANYTHING, changed_names, needed_names
 from codemods.modelrepo.checkout import Checkout
-from codemods.modelrepo.copies import find_source
 from codemods.modelrepo.family import Repository
-from codemods.modelrepo.graph import ModularGraph, layers
 from codemods.modelrepo.merge import MergeConflictError, take_over
+from codemods.modelrepo.originals import Originals
+from codemods.modelrepo.relevance import Relevance
 from codemods.modelrepo.scratch import Scratch, clone, plain, restyle, scratch_copy
 from codemods.modelrepo.toolchain import Toolchain, ToolMissingError
 from codemods.modelrepo.tools import Job, Result, Tools
@@ -126,20 +126,17 @@ class _Regeneration:
         expected: Mapping[Path, bytes],
         options: Options,
     ) -> None:
-        self.repository = repository
-        self.layout = repository.layout
-        self.graph = ModularGraph(repository.index, repository.layout)
+        self.agenda = Agenda(repository, scratch.checkout.has_copies)
+        self.originals = Originals()
+        self.relevance = Relevance(repository, self.originals)
         self.scratch = scratch
         self.tools = tools
         self.edited = {path: plain(data) for path, data in changed.items()}
         self.expected = {path: plain(data) for path, data in expected.items()} | self.edited
         self.options = options
         self.failures: dict[Path, str] = {}
-        self._raw: dict[Path, bytes] = {}
         self._actions: dict[Path, Action] = {}
         self._finished: dict[Job, str] = {}
-        self._copied: dict[Path, frozenset[Path]] = {}
-        self._drawn_names: dict[tuple[Path, Path], frozenset[str]] = {}
         self._pristine: Scratch | None = None
         self._done = 0
 
@@ -148,7 +145,7 @@ class _Regeneration:
         self.tools.cache.prune()
         for path, text in self.edited.items():
             self._change(path, text, "edited")
-        levels = self._levels()
+        levels = self.agenda.levels(self.edited)
         self._total = sum(self._is_foreseen(job) for level in levels for job in level)
         for _ in range(MAXIMUM_ROUNDS):
             worked = [self._work(level) for level in levels]
@@ -157,55 +154,6 @@ class _Regeneration:
         else:
             self.tools.log.append(f"still changing after {MAXIMUM_ROUNDS} rounds; taken as it is")
         return self._result()
-
-    def _levels(self) -> tuple[tuple[Job, ...], ...]:
-        """Return what has to be done for the edited files, what others wait for first."""
-        jobs: dict[Job, None] = {}
-        reached = set(self.edited)
-        growing = True
-        while growing:
-            for job in [*self._conversions(reached), *self._refreshes(reached)]:
-                jobs[job] = None
-            more = {path for job in jobs for path in job.outputs} - reached
-            reached |= more
-            growing = bool(more)
-        made_by: dict[Path, list[Job]] = {}
-        for job in jobs:
-            for path in job.outputs:
-                made_by.setdefault(path, []).append(job)
-        waits_for = {
-            job: [other for path in job.inputs for other in made_by.get(path, ()) if other != job]
-            for job in jobs
-        }
-        return layers(waits_for)
-
-    def _conversions(self, reached: Set[Path]) -> Iterator[Job]:
-        """Yield the conversions that read one of the files ``reached``."""
-        for modular, sources in self.graph.sources.items():
-            inputs = (modular, *sources)
-            outputs = self.layout.generated_by.get(modular, ())
-            if outputs and not reached.isdisjoint(inputs):
-                yield Job(modular, inputs, outputs, is_conversion=True)
-
-    def _refreshes(self, reached: Set[Path]) -> Iterator[Job]:
-        """Yield the refreshes of hand-written files that are, or copy from, one of those ``reached``."""
-        if not self.scratch.checkout.has_copies:
-            return
-        stems = {path.stem for path in reached}
-        near = {comment.path for comment in self.layout.comments if stems & set(comment.source.split("."))}
-        near |= {path for path in reached if self.layout.comments_in(path)}
-        for path in sorted(near):
-            if self.layout.modular_of(path) is None:
-                sources = self._copied_from(path)
-                if path in reached or not reached.isdisjoint(sources):
-                    yield Job(path, (path, *sorted(sources - {path})), (path,), is_conversion=False)
-
-    def _copied_from(self, path: Path) -> frozenset[Path]:
-        if path not in self._copied:
-            index = self.repository.index
-            found = (find_source(index, comment) for comment in self.layout.comments_in(path))
-            self._copied[path] = frozenset(source[0].path for source in found if source is not None)
-        return self._copied[path]
 
     def _work(self, level: Sequence[Job]) -> bool:
         """Do what is to be done of one level; return whether there was anything."""
@@ -239,54 +187,13 @@ class _Regeneration:
             return False
         if job in self._finished:
             return self._finished[job] != self.tools.signature(self.scratch, job)
-        return self._draws_on_change(job, {path: self.scratch.read(path) for path in job.inputs})
+        return self.relevance.draws_on_change(job, {path: self.scratch.read(path) for path in job.inputs})
 
     def _is_foreseen(self, job: Job) -> bool:
         """Whether ``job`` will have to be done, if the tools make of the edit what was expected."""
-        return self._draws_on_change(job, {path: self.expected.get(path, b"") for path in job.inputs})
-
-    def _draws_on_change(self, job: Job, texts: Mapping[Path, bytes]) -> bool:
-        """Whether something that ``job`` takes from its inputs is different in ``texts``."""
-        changed = {
-            path: text.decode("utf-8", "replace")
-            for path, text in texts.items()
-            if text not in (b"", self._original(path))
-        }
-        if not changed:
-            return False
-        if not job.is_conversion:
-            return self._copies_change(job.target, changed)
-        if job.target in changed:
-            return True
-        return any(
-            self._drawn(job.target, path) & changed_names(self._text(path), text)
-            for path, text in changed.items()
+        return self.relevance.draws_on_change(
+            job, {path: self.expected.get(path, b"") for path in job.inputs}
         )
-
-    def _drawn(self, modular: Path, source: Path) -> frozenset[str]:
-        """Return the names of ``source`` that the converter may take over into files of ``modular``."""
-        key = modular, source
-        if key not in self._drawn_names:
-            child, parent = self.repository.index.module_at(modular), self.repository.index.module_at(source)
-            if child is None or parent is None:
-                self._drawn_names[key] = frozenset([ANYTHING])
-            else:
-                starts = self.repository.heritage.taken_from(child, parent)
-                self._drawn_names[key] = needed_names(self._text(source), [ANYTHING, *starts])
-        return self._drawn_names[key]
-
-    def _copies_change(self, path: Path, changed: Mapping[Path, str]) -> bool:
-        """Whether a copy in ``path``, or what it is copied from, is different in ``changed``."""
-        index = self.repository.index
-        blocks = {place: changed_names(self._text(place), text) for place, text in changed.items()}
-        for comment in self.layout.comments_in(path):
-            target = self.repository.copy_target(comment)
-            source = find_source(index, comment)
-            places = [] if target is None else [(path, target)]
-            places += [] if source is None else [(source[0].path, source[1])]
-            if any(name.partition(".")[0] in blocks.get(place, ()) for place, name in places):
-                return True
-        return False
 
     def _run(self, scratch: Scratch, jobs: Sequence[Job]) -> dict[Job, Result]:
         """Run jobs that do not wait for each other, several at a time."""
@@ -317,7 +224,7 @@ class _Regeneration:
     def _is_surprised(self, result: Result) -> bool:
         """Whether the tools made something that the mirrored edit did not foresee."""
         return any(
-            text not in (self._original(path), self.expected.get(path))
+            text not in (self.originals.plain(path), self.expected.get(path))
             for path, text in result.outputs.items()
         )
 
@@ -326,13 +233,12 @@ class _Regeneration:
         if not jobs:
             return {}
         if self._pristine is None:
-            changed = [path for path in self._raw if self._is_changed(path)]
-            originals = {path: self._original(path) for path in changed}
+            originals = {path: self.originals.plain(path) for path in self._actions if self._is_changed(path)}
             self._pristine = clone(self.scratch, originals)
         results = self._run(self._pristine, jobs)
         for job in jobs:
             for path in job.outputs:
-                self._pristine.write(path, self._original(path))
+                self._pristine.write(path, self.originals.plain(path))
         return results
 
     def _accept(self, job: Job, result: Result, baseline: Result | None) -> None:
@@ -340,12 +246,11 @@ class _Regeneration:
         error = result.error or (baseline.error if baseline is not None else "")
         texts: dict[Path, bytes] = {}
         for path, text in result.outputs.items():
-            before = self._original(path)
+            before = current = self.originals.plain(path)
             if baseline is not None:
                 before = baseline.outputs.get(path, before)
-            current = (
-                self.edited.get(path, self._original(path)) if job.is_conversion else self._original(path)
-            )
+            if job.is_conversion:
+                current = self.edited.get(path, current)
             try:
                 texts[path] = _only_the_edit(before, text, current)
             except MergeConflictError as conflict:
@@ -357,7 +262,7 @@ class _Regeneration:
         if error:
             self.failures[job.target] = error
             for path in (job.target, *job.outputs):
-                self.scratch.write(path, self._original(path))
+                self.scratch.write(path, self.originals.plain(path))
             return
         for path, text in texts.items():
             self._change(path, text, "regenerated" if job.is_conversion else "copied")
@@ -366,39 +271,21 @@ class _Regeneration:
         """Say whether the edit of a copy was undone because its source was given up."""
         if text == self.edited.get(job.target, text):
             return ""
-        seen: set[Path] = set()
-        waiting = sorted(self._copied_from(job.target))
-        while waiting:
-            source = waiting.pop()
-            behind = self.layout.modular_of(source) or source
-            if behind in self.failures:
-                return f"follows {behind.name}, which was given up"
-            if behind not in seen:
-                seen.add(behind)
-                waiting += self.graph.sources.get(behind, ()) or sorted(self._copied_from(behind))
-        return ""
+        given_up = next((path for path in self.agenda.behind(job.target) if path in self.failures), None)
+        return f"follows {given_up.name}, which was given up" if given_up else ""
 
     def _change(self, path: Path, text: bytes, action: Action) -> None:
-        if text != self._original(path):
+        if text != self.originals.plain(path):
             self._actions.setdefault(path, action)
         self.scratch.write(path, text)
 
     def _is_changed(self, path: Path) -> bool:
-        return path in self._actions and self.scratch.read(path) != self._original(path)
-
-    def _text(self, path: Path) -> str:
-        return self._original(path).decode("utf-8", "replace")
-
-    def _original(self, path: Path) -> bytes:
-        """Return the user's text of ``path``, made plain."""
-        if path not in self._raw:
-            self._raw[path] = path.read_bytes() if path.is_file() else b""
-        return plain(self._raw[path])
+        return path in self._actions and self.scratch.read(path) != self.originals.plain(path)
 
     def _result(self) -> RegenerationResult:
         changed = [path for path in sorted(self._actions) if self._is_changed(path)]
         return RegenerationResult(
-            {path: restyle(self.scratch.read(path), self._raw[path]) for path in changed},
+            {path: restyle(self.scratch.read(path), self.originals.raw(path)) for path in changed},
             {path: self._actions[path] for path in changed},
             tuple(Failure(path, reason) for path, reason in sorted(self.failures.items())),
             tuple(self.tools.log),
