@@ -9,27 +9,27 @@ import shutil
 import subprocess
 import sys
 import zipfile
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
+import corpus_sample
+import memory
 from corpus_page import write_page
-from corpus_truth import (
-    Cells,
-    draw_sample,
-    judge_sample,
-    measure_precision,
-    measure_recall,
-    static_sites,
-    witnesses,
-)
+from corpus_place import BUILD, SIDES, Place, harness, run, say, tool
+from corpus_repair import findings, repair
+from corpus_truth import Cells, measure_precision, measure_recall, static_sites, witnesses
+
+import codemods
 
 RELEASES = ("4.50.3", "4.51.3", "4.52.4", "4.53.3", "5.23.0")
 TORCH = "2.13.0"
-BUILD = Path("build/corpus")
-SIDES = ("before", "after")
 
 # Models are run a few at a time, by the first letters of their types, so that little is lost by a stop.
-PARTS = ("[ab]*", "c*", "d*", "[ef]*", "g*", "[h-l]*", "m*", "[n-p]*", "q*", "[rs]*", "[t-z]*")
+PARTS = ("[a-c]*", "[d-f]*", "[g-l]*", "[m-p]*", "[q-z]*")
+
+# Releases whose memory is measured too: the last that prepares masks in each model, and the newest.
+MEMORY = ("4.51.3", "5.23.0")
 
 
 def main() -> None:
@@ -38,65 +38,91 @@ def main() -> None:
     parser.add_argument("releases", nargs="*", default=list(RELEASES))
     parser.add_argument("--case", action="append", default=[], help="case or group (default: all)")
     parser.add_argument("--page", action="store_true", help="only write the page of what is measured so far")
+    parser.add_argument("--cells", action="store_true", help="only the cells: no sample, no memory")
     parser.add_argument("--seed", type=int, default=37299, help="seed of the sample that is drawn")
     options = parser.parse_args()
-    for release in options.releases:
+    places = [Place(release) for release in options.releases]
+    for place in places:
         if not options.page:
-            run_release(release, options.case or ["all"], options.seed)
-        summarize(release, options.seed)
-    write_page([json.loads(path.read_text()) for path in sorted(BUILD.glob("*/measured.json"))], TORCH)
+            run_release(place, options.case or ["all"])
+            if not options.cells:
+                put_to_the_proof(place, options.seed)
+        summarize(place, options.seed)
+    made = [place for place in map(Place, sorted(_measured())) if (place.stage / "measured.json").exists()]
+    for release in sorted(_measured() - {place.release for place in made}):
+        say(release, "left out of the page: measured with another tool than this; measure it again")
+    by = {"tool": tool(), "harness": harness(), "version": codemods.__version__, "torch": TORCH}
+    write_page([json.loads((place.stage / "measured.json").read_text()) for place in made], by)
 
 
-def run_release(release: str, cases: list[str], seed: int) -> None:
-    """Do all that is not done yet: both sides of every part, the repair, and the sample."""
-    folder = BUILD / release
-    python = prepare(release, folder)
-    repair(release, folder)
+def run_release(place: Place, cases: list[str]) -> None:
+    """Do all that is not done yet of both sides, the repair between them, and what was foreseen."""
+    prepare(place)
+    repair(place)
     for side in SIDES:
         for number, part in enumerate(PARTS, 1):
-            say(release, f"{side} the repair, part {number} of {len(PARTS)}")
-            verify(folder, side, f"{number:02}", python, cases, ["--model", part])
-    if not (folder / "sites.json").exists():
-        say(release, "looking for sites")
-        (folder / "sites.json").write_text(
-            json.dumps(sorted(static_sites(tree(folder, "before"), witnesses(load(folder, "before")))))
-        )
-    sample = folder / "sample.json"
-    drawn = draw_sample(findings(folder), load(folder, "before"), seed)
+            say(place.release, f"{side} the repair, part {number} of {len(PARTS)}")
+            output = place.cells(side) / f"{number:02}.json"
+            verify(place, place.tree(side), output, ["--model", part], cases)
+    sites = place.stage / "sites.json"
+    if not sites.exists():
+        say(place.release, "looking for sites")
+        found = static_sites(place.original, witnesses(load(place, "before")))
+        sites.write_text(json.dumps(sorted(found)))
+
+
+def put_to_the_proof(place: Place, seed: int) -> None:
+    """Run a sample of what plain cases do not reach, and see what forward passes take."""
+    sample, taken = place.stage / "sample.json", place.stage / "memory.json"
+    found = findings(place)
+    drawn = corpus_sample.draw(found, load(place, "before"), seed)
     if drawn and not sample.exists():
-        say(release, "running a sample of what plain cases do not reach")
-        chosen = [word for _, name in drawn for word in ("--model", name)]
-        verify(folder, "before", "../sample", python, ["all"], ["--heads", *chosen])
+        say(place.release, "running a sample of what plain cases do not reach")
+        runner = _runner(place)
+        sample.write_text(json.dumps(corpus_sample.run_sample(place, drawn, found, runner), indent=1))
+    if place.release in MEMORY and not taken.exists():
+        say(place.release, "measuring memory")
+        rows = list(memory.compare(place.original, place.repaired, str(place.python)))
+        taken.write_text(json.dumps(rows, indent=1))
 
 
-def summarize(release: str, seed: int) -> None:
+def summarize(place: Place, seed: int) -> None:
     """Bring together what is measured of a release, if anything is."""
-    folder = BUILD / release
-    before, after = load(folder, "before"), load(folder, "after")
+    before, after = load(place, "before"), load(place, "after")
     common = [key for key in before if key in after]
     if not common:
         return
-    found = findings(folder)
+    found = findings(place)
+    classes = len({key[1] for key in before})
     before, after = ({key: cells[key] for key in common} for cells in (before, after))
-    sites = set(json.loads((folder / "sites.json").read_text())) if (folder / "sites.json").exists() else None
-    sample = folder / "sample.json"
+    sites, sample = _kept(place, "sites"), _kept(place, "sample")
     measured = {
-        "release": release,
-        "classes": len({key[1] for key in load(folder, "before")}),
+        "release": place.release,
+        "classes": classes,
         "cells": [
             {"model_type": key[0], "class": key[1], "case": key[2]}
             | {side: brief(cells[key]) for side, cells in zip(SIDES, (before, after), strict=True)}
             for key in common
         ],
-        "recall": None if sites is None else measure_recall(before, after, sites, found),
+        "recall": None if sites is None else measure_recall(before, after, set(sites), found),
         "precision": measure_precision(found, before, after) if found else None,
-        "sample": (
-            judge_sample(draw_sample(found, before, seed), read_cells(sample), seed)
-            if sample.exists()
-            else None
-        ),
+        "sample": None if sample is None else corpus_sample.judge(sample, seed),
+        "care": (_kept(place, "care") or {}) | compare_digests(before, after),
+        "memory": _kept(place, "memory"),
     }
-    (folder / "measured.json").write_text(json.dumps(measured, indent=1))
+    (place.stage / "measured.json").write_text(json.dumps(measured, indent=1))
+
+
+def compare_digests(before: Cells, after: Cells) -> dict[str, Any]:
+    """Return how many outputs of eager and sdpa attention there are, and which changed by a bit."""
+    pairs = [
+        (key, name, digest, (after[key].get("digests") or {}).get(name))
+        for key, cell in before.items()
+        for name, digest in (cell.get("digests") or {}).items()
+        if name != "flex_attention"
+    ]
+    changed = [f"{key[1]} {key[2]} ({name})" for key, name, one, other in pairs if one != other]
+    return {"outputs": len(pairs), "outputs_changed": changed}
 
 
 def brief(cell: dict[str, Any]) -> dict[str, Any]:
@@ -104,60 +130,32 @@ def brief(cell: dict[str, Any]) -> dict[str, Any]:
     return {name: cell.get(name) for name in ("verdict", "site", "exception", "reason") if cell.get(name)}
 
 
-def prepare(release: str, folder: Path) -> Path:
-    """Make an environment and two copies of the release's source; return the environment's Python."""
-    python = folder / "env" / "bin" / "python"
-    if not (folder / "env" / "ready").exists():
-        say(release, "making an environment")
-        run([sys.executable, "-m", "venv", "--clear", str(folder / "env")])
-        pip = [str(python), "-m", "pip", "install", "--quiet", "--disable-pip-version-check"]
+def prepare(place: Place) -> None:
+    """Make an environment and a copy of the release's source."""
+    environment = place.folder / "env"
+    if not (environment / "ready").exists():
+        say(place.release, "making an environment")
+        run([sys.executable, "-m", "venv", "--clear", str(environment)])
+        pip = [str(place.python), "-m", "pip", "install", "--quiet", "--disable-pip-version-check"]
         if subprocess.call([*pip, f"torch=={TORCH}+cpu"], stderr=subprocess.DEVNULL):
             run([*pip, f"torch=={TORCH}"])
-        run([*pip, f"transformers=={release}"])
-        (folder / "env" / "ready").touch()
-    wheels = folder / "wheel"
-    if not wheels.exists():
+        run([*pip, f"transformers=={place.release}"])
+        (environment / "ready").touch()
+    if not place.original.exists():
+        wheels = place.folder / "wheel"
         download = ["download", "--quiet", "--no-deps", "--only-binary=:all:", "-d", str(wheels)]
-        run([sys.executable, "-m", "pip", *download, f"transformers=={release}"])
-    for side in SIDES:
-        if not tree(folder, side).exists():
-            with zipfile.ZipFile(next(wheels.glob("*.whl"))) as archive:
-                archive.extractall(tree(folder, side).parent)
-    return python
+        run([sys.executable, "-m", "pip", *download, f"transformers=={place.release}"])
+        with zipfile.ZipFile(next(wheels.glob("*.whl"))) as archive:
+            archive.extractall(place.original.parent)
 
 
-def tree(folder: Path, side: str) -> Path:
-    """Return where a copy of the release's source stands."""
-    return folder / "tree" / side / "transformers"
-
-
-def repair(release: str, folder: Path) -> None:
-    """Repair the copy that is run after the repair, once, and keep what was found."""
-    kept = folder / "findings.json"
-    if kept.exists():
-        return
-    say(release, "repairing")
-    partial = kept.with_suffix(".partial")
-    command = [sys.executable, "-m", "codemods.flex_passthrough", "-q", str(tree(folder, "after"))]
-    run([*command, "--output-format", "json", "--output", str(partial)], expected=(0, 2))
-    partial.rename(kept)
-
-
-def findings(folder: Path) -> list[dict[str, Any]]:
-    """Return what the repair found; nothing if there was none yet."""
-    kept = folder / "findings.json"
-    found: list[dict[str, Any]] = json.loads(kept.read_text())["findings"] if kept.exists() else []
-    return found
-
-
-def verify(folder: Path, side: str, name: str, python: Path, cases: list[str], models: list[str]) -> None:
-    """Run the harness on a part of the models, unless an earlier run did."""
-    output = folder / side / f"{name}.json"
+def verify(place: Place, tree: Path, output: Path, models: list[str], cases: Iterable[str]) -> None:
+    """Run the harness on some models, unless an earlier run did."""
     if output.exists():
         return
     output.parent.mkdir(parents=True, exist_ok=True)
     partial = output.with_suffix(".partial")
-    command = [sys.executable, "-m", "codemods.verify", str(tree(folder, side)), "--python", str(python)]
+    command = [sys.executable, "-m", "codemods.verify", str(tree), "--python", str(place.python)]
     command += [*models, *(word for case in cases for word in ("--case", case)), "--yes"]
     command += ["-j", str(os.cpu_count() or 1), "--timeout", "600", "--output-format", "json"]
     code = run([*command, "--output", str(partial)], expected=(0, 2, 3))
@@ -166,11 +164,19 @@ def verify(folder: Path, side: str, name: str, python: Path, cases: list[str], m
     shutil.move(partial, output)
 
 
-def load(folder: Path, side: str) -> Cells:
+def _runner(place: Place) -> corpus_sample.Runner:
+    def run_classes(tree: Path, output: Path, classes: Iterable[str], cases: Iterable[str]) -> Cells:
+        models = [word for name in sorted(classes) for word in ("--model", name)]
+        verify(place, tree, output, ["--heads", *models], sorted(cases))
+        return read_cells(output)
+
+    return run_classes
+
+
+def load(place: Place, side: str) -> Cells:
     """Return the cells of all parts that are measured."""
-    return {
-        key: cell for path in sorted(folder.glob(f"{side}/*.json")) for key, cell in read_cells(path).items()
-    }
+    parts = sorted(place.cells(side).glob("*.json"))
+    return {key: cell for path in parts for key, cell in read_cells(path).items()}
 
 
 def read_cells(path: Path) -> Cells:
@@ -179,17 +185,13 @@ def read_cells(path: Path) -> Cells:
     return {(cell["model_type"], cell["class"], cell["case"]): cell for cell in results}
 
 
-def say(release: str, what: str) -> None:
-    """Say on stderr what goes on."""
-    print(f"{release}: {what}", file=sys.stderr, flush=True)
+def _kept(place: Place, name: str) -> Any:
+    path = place.stage / f"{name}.json"
+    return json.loads(path.read_text()) if path.exists() else None
 
 
-def run(command: list[str], expected: tuple[int, ...] = (0,)) -> int:
-    """Run a command and return its exit code; end with that if it is not expected."""
-    code = subprocess.call(command)
-    if code not in expected:
-        sys.exit(f"exit code {code}: {' '.join(command)}")
-    return code
+def _measured() -> set[str]:
+    return {path.parent.parent.name for path in BUILD.glob("*/tool-*/measured.json")}
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""How the analysis fares against what was run: recall, precision, and a sample of the rest.
+"""How the analysis fares against what was run: recall and precision.
 
 Recall: a place where an unrepaired model crashed for its mask, and whether the analysis names that line.
 Precision: a safe finding in a class that was run, and whether the class crashed or was wrong there.
@@ -6,7 +6,6 @@ Precision: a safe finding in a class that was run, and whether the class crashed
 
 from __future__ import annotations
 
-import random
 from pathlib import Path
 from typing import Any
 
@@ -30,7 +29,6 @@ CASES = {
 
 # What torch says of a BlockMask that was made for other lengths.
 _MASK_WORDS = ("BlockMask", "block_mask")
-SAMPLE = 45
 
 
 def witnesses(before: Cells) -> set[str]:
@@ -119,33 +117,3 @@ def _confirmed(finding: Finding, before: Cells, after: Cells) -> str | None:
     place = f"/{finding['path']}:"
     there = any(place in f"/{cell.get('site')}" for cell, _ in broken)
     return "there" if there else "behind" if broken else "no"
-
-
-def draw_sample(findings: list[Finding], before: Cells, seed: int) -> list[tuple[str, str]]:
-    """Return (finding, class) pairs beyond what the plain cases reach: other inputs, a cache, task heads."""
-    run = {key[1] for key in before}
-    pool = sorted(
-        {
-            (f"{finding['rule']} {finding['path']}:{finding['line']}", name)
-            for finding in findings
-            for name in finding["models"]
-            if finding["safety"] != "unsafe" and (finding["way"] != "plain" or name not in run)
-        }
-    )
-    random.Random(seed).shuffle(pool)
-    return pool[:SAMPLE]
-
-
-def judge_sample(drawn: list[tuple[str, str]], cells: Cells, seed: int) -> dict[str, Any]:
-    """Return how many of the drawn pairs could be run, and which did not break."""
-    run, true, false = 0, 0, []
-    for finding, name in drawn:
-        verdicts = [
-            cell for key, cell in cells.items() if key[1] == name and cell["verdict"] != "not-runnable"
-        ]
-        if verdicts:
-            run += 1
-            broke = any(cell["verdict"] in ("crash", "wrong") for cell in verdicts)
-            true += broke
-            false += [] if broke else [f"{finding} ({name})"]
-    return {"seed": seed, "drawn": len(drawn), "run": run, "true": true, "false_alarms": false}

@@ -2,7 +2,7 @@
 
 import pytest
 from corpus_page import OPEN, cause_of
-from corpus_truth import draw_sample, judge_sample, measure_precision, measure_recall
+from corpus_truth import measure_precision, measure_recall
 
 SITE = "transformers/models/a/modeling_a.py:7 forward"
 CRASH = {"verdict": "crash", "site": SITE, "exception": "AttributeError: 'BlockMask' object has no attribute"}
@@ -75,21 +75,6 @@ def test_a_finding_is_held_against_the_cases_of_its_way():
     before, after = cells(block_causal=CRASH, generate_static=OK), cells(block_causal=OK, generate_static=OK)
     measured = measure_precision([finding(way="generation")], before, after)["generation"]
     assert (measured["run"], measured["true"]) == (1, 0)
-
-
-def test_sample_is_drawn_by_its_seed_from_what_plain_cases_do_not_reach():
-    pool = [finding(), finding(way="inputs", models=["AModel", "BModel"]), finding(models=["CHead"])]
-    drawn = draw_sample(pool, cells(block_causal=OK), 1)
-    assert sorted(name for _, name in drawn) == ["AModel", "BModel", "CHead"]
-    assert drawn == draw_sample(list(reversed(pool)), cells(block_causal=OK), 1)
-
-
-def test_sample_says_what_did_not_break():
-    drawn = [("FLEX002 a.py:1", "AModel"), ("FLEX002 b.py:1", "BModel"), ("FLEX002 c.py:1", "CModel")]
-    run = {("a", "AModel", "loss"): CRASH, ("b", "BModel", "loss"): OK, ("c", "CModel", "loss"): NOT_RUN}
-    measured = judge_sample(drawn, run, 5)
-    assert (measured["drawn"], measured["run"], measured["true"]) == (3, 2, 1)
-    assert measured["false_alarms"] == ["FLEX002 b.py:1 (BModel)"]
 
 
 def test_causes():
