@@ -158,10 +158,12 @@ def _diagnose_function(function: Function, sites: tuple[Site, ...]) -> list[Diag
             mend = counted
         else:
             test, keeps_out = _test_to_guard(site, around)
-            leaves = test is not None and _leaves_for_four_dimensions(test, around)
+            holds = test is not None and (
+                _leaves_for_four_dimensions(test, around) or _drops_otherwise(test, around, site.subject)
+            )
             if test is None:
-                test, leaves = _stand_in(site, function.node), True
-            mend = _guard(function.node, test, site.subject, leaves) if test is not None else _NO_GUARD
+                test, holds = _stand_in(site, function.node), True
+            mend = _guard(function.node, test, site.subject, holds) if test is not None else _NO_GUARD
             guarded += [keeps_out] if keeps_out is not None else []
         grouped.setdefault(mend, []).append(site)
     found = []
@@ -277,6 +279,19 @@ def _leaves_for_four_dimensions(test: ast.expr, around: list[ast.AST]) -> bool:
         and test.comparators[0].value != 4
         and ast.unparse(test.left).endswith((".ndim", ".dim()"))
     )
+
+
+def _drops_otherwise(test: ast.expr, around: list[ast.AST], mask: str) -> bool:
+    """Whether there is no mask any more where ``test`` is false: ``mask if 0 in mask else None``.
+
+    A dense mask that hides nothing may go. A BlockMask hides something, and stays.
+    """
+    for node in around:
+        if isinstance(node, (ast.If, ast.IfExp)) and any(test is each for each in ast.walk(node.test)):
+            if isinstance(node, ast.IfExp):
+                return same_text(node.body, mask) and same_text(node.orelse, "None")
+            return any(ast.unparse(each) == f"{mask} = None" for each in node.orelse)
+    return False
 
 
 def _refuses_dimensions(block: ast.If, site: Site) -> bool:

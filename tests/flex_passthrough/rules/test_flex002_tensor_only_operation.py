@@ -64,6 +64,26 @@ GUARDED = {
         "attention_mask is not None",
         "isinstance(attention_mask, torch.Tensor)",
     ),
+    "mask_that_would_be_dropped": (
+        "attention_mask = attention_mask if attention_mask is not None and 0 in attention_mask else None\n",
+        "attention_mask if attention_mask is not None and 0 in attention_mask else None",
+        "(\n"
+        "    attention_mask\n"
+        "    if attention_mask is not None\n"
+        "    and (not isinstance(attention_mask, torch.Tensor) or 0 in attention_mask)\n"
+        "    else None\n"
+        ")",
+    ),
+    "mask_that_would_be_dropped_in_a_block": (
+        "if 0 in attention_mask:\n    states = states * 2\nelse:\n    attention_mask = None\n",
+        "0 in attention_mask",
+        "not isinstance(attention_mask, torch.Tensor) or 0 in attention_mask",
+    ),
+    "mask_that_is_dropped_where_it_hides_nothing": (
+        "if torch.all(attention_mask == 1):\n    attention_mask = None\n",
+        "torch.all(attention_mask == 1)",
+        "isinstance(attention_mask, torch.Tensor) and torch.all(attention_mask == 1)",
+    ),
     "only_converted": (
         "if attention_mask is not None:\n    attention_mask = attention_mask.contiguous()\n",
         "attention_mask is not None",
