@@ -48,7 +48,7 @@ def add_import(
                 return apply_edits(text, [_join(source, each, name, width)])
     code = depth + import_statement(module, name) + source.newline()
     section = _section(source, statements, module)
-    key = statement_key(module, whole=name is None)
+    key = (_rank(module), statement_key(module, whole=name is None))
     for statement in section:
         if _key(statement) > key:
             start = source.offset(_first_line_with_comments(source, statement), 0)
@@ -111,8 +111,10 @@ def _rank(module: str) -> int:
     return 3 if not top else 0 if top == "__future__" else 1 if top in sys.stdlib_module_names else 2
 
 
-def _key(statement: Import) -> tuple[bool, int, _Natural]:
-    return statement_key(_module(statement), whole=isinstance(statement, ast.Import))
+def _key(statement: Import) -> tuple[int, tuple[bool, int, _Natural]]:
+    """Order the statements of one run; packages that share it with the standard library come after that."""
+    module = _module(statement)
+    return _rank(module), statement_key(module, whole=isinstance(statement, ast.Import))
 
 
 def _first_line_with_comments(source: Text, statement: ast.stmt) -> int:

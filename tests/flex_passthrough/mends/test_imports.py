@@ -345,6 +345,29 @@ def test_absolute_imports() -> None:
     )
 
 
+def test_absolute_imports_in_one_run_with_the_standard_library() -> None:
+    check_transformed(
+        """\
+        from typing import Optional
+        import torch
+        from transformers.modeling_attn_mask_utils import AttentionMaskConverter
+
+        from .configuration_model import ModelConfig
+        """,
+        """\
+        from typing import Optional
+        import torch
+        from transformers.modeling_attn_mask_utils import AttentionMaskConverter
+        from transformers.utils import is_torch_flex_attn_available
+
+        from .configuration_model import ModelConfig
+
+        if is_torch_flex_attn_available():
+            from torch.nn.attention.flex_attention import BlockMask
+        """,
+    )
+
+
 def test_renamed_library() -> None:
     text = "import torch\nfrom my_transformers import x\n"
     assert mend(text, root="my_transformers") == (
