@@ -13,6 +13,7 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
+import corpus_packages
 import corpus_sample
 import memory
 from corpus_page import write_page
@@ -39,10 +40,12 @@ def main() -> None:
     parser.add_argument("--case", action="append", default=[], help="case or group (default: all)")
     parser.add_argument("--page", action="store_true", help="only write the page of what is measured so far")
     parser.add_argument("--cells", action="store_true", help="only the cells: no sample, no memory")
+    parser.add_argument("--packages", action="store_true", help="only packages that somebody else wrote")
     parser.add_argument("--seed", type=int, default=37299, help="seed of the sample that is drawn")
     options = parser.parse_args()
-    places = [Place(release) for release in options.releases]
-    for place in places:
+    if not options.page and not options.cells:
+        corpus_packages.measure_packages()
+    for place in [] if options.packages else map(Place, options.releases):
         if not options.page:
             run_release(place, options.case or ["all"])
             if not options.cells:
@@ -52,7 +55,8 @@ def main() -> None:
     for release in sorted(_measured() - {place.release for place in made}):
         say(release, "left out of the page: measured with another tool than this; measure it again")
     by = {"tool": tool(), "harness": harness(), "version": codemods.__version__, "torch": TORCH}
-    write_page([json.loads((place.stage / "measured.json").read_text()) for place in made], by)
+    releases = [json.loads((place.stage / "measured.json").read_text()) for place in made]
+    write_page(releases, by, corpus_packages.measured())
 
 
 def run_release(place: Place, cases: list[str]) -> None:
@@ -67,7 +71,7 @@ def run_release(place: Place, cases: list[str]) -> None:
     sites = place.stage / "sites.json"
     if not sites.exists():
         say(place.release, "looking for sites")
-        found = static_sites(place.original, witnesses(load(place, "before")))
+        found = static_sites(place.original, *witnesses(load(place, "before")))
         sites.write_text(json.dumps(sorted(found)))
 
 
@@ -114,12 +118,13 @@ def summarize(place: Place, seed: int) -> None:
 
 
 def compare_digests(before: Cells, after: Cells) -> dict[str, Any]:
-    """Return how many outputs of eager and sdpa attention there are, and which changed by a bit."""
+    """Return how many outputs of eager and sdpa attention there are on both sides, and which changed."""
     pairs = [
-        (key, name, digest, (after[key].get("digests") or {}).get(name))
+        (key, name, digest, others[name])
         for key, cell in before.items()
+        for others in [after[key].get("digests") or {}]
         for name, digest in (cell.get("digests") or {}).items()
-        if name != "flex_attention"
+        if name != "flex_attention" and name in others
     ]
     changed = [f"{key[1]} {key[2]} ({name})" for key, name, one, other in pairs if one != other]
     return {"outputs": len(pairs), "outputs_changed": changed}

@@ -31,24 +31,29 @@ CASES = {
 _MASK_WORDS = ("BlockMask", "block_mask")
 
 
-def witnesses(before: Cells) -> set[str]:
-    """Return one class for each place where a cell crashed."""
+def witnesses(before: Cells) -> tuple[set[str], set[str]]:
+    """Return one class for each place where a cell crashed, and the files of these places."""
     places: dict[str, str] = {}
     for (_, name, _), cell in before.items():
         if cell["verdict"] == "crash" and cell.get("site"):
             places.setdefault(cell["site"], name)
-    return set(places.values())
+    return set(places.values()), {place.rpartition(":")[0] for place in places}
 
 
-def static_sites(tree: Path, names: set[str]) -> set[str]:
-    """Return ``path:line`` of what the analysis says will break in some classes, from the import root."""
+def static_sites(tree: Path, names: set[str], files: set[str]) -> set[str]:
+    """Return ``path:line`` of what the analysis says will break, from the import root.
+
+    Asked are the classes that crashed and all in the files where they did: which language model a
+    configuration chooses for a model of images and text is not to be read in the tree.
+    """
     index = Index(locate_tree(tree))
     hierarchy = Hierarchy(index)
     flow = MaskFlow(index, hierarchy)
     modules = [index.module_at(path) for path in discover([tree]).files if b"mask" in path.read_bytes()]
     found: set[str] = set()
     for entry in models(index, hierarchy, [module for module in modules if module is not None]):
-        wanted = entry.name in names and hierarchy.claims_flex(entry)
+        here = f"{tree.name}/{entry.module.source.name}" in files
+        wanted = here or (entry.name in names and hierarchy.claims_flex(entry))
         reach = flow.follow(entry) if wanted else None
         if reach is not None:
             sites = [*reach.sites, *(site for method in reach.methods for site in method.sites)]
@@ -60,14 +65,16 @@ def measure_recall(before: Cells, after: Cells, sites: set[str], findings: list[
     """Return how many crash sites there are, and which of them were not foreseen.
 
     A crash is the mask's if it says so, or is gone after the repair. One inside torch's interface, for a
-    BlockMask of wrong lengths, is foreseen if the finding that makes that mask names the class.
+    BlockMask of wrong lengths, is foreseen if the finding that makes that mask names the class, or if the
+    repair, which edits nothing but what was found, makes the cell ok.
     """
     makers = {name for finding in findings if finding["rule"] in _MAKES for name in finding["models"]}
     seen: dict[str, set[str]] = {}
     for key, cell in before.items():
         if cell["verdict"] == "crash" and cell.get("site") and _is_masks(cell, after.get(key)):
             place = cell["site"].split(" ")[0]
-            foreseen = place in sites or ("integrations/" in place and key[1] in makers)
+            mended = after.get(key, cell)["verdict"] == "ok"
+            foreseen = place in sites or ("integrations/" in place and (key[1] in makers or mended))
             seen.setdefault(place, set()).add("" if foreseen else key[1])
     missed = {place: sorted(classes - {""}) for place, classes in sorted(seen.items()) if classes - {""}}
     return {

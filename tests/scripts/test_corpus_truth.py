@@ -2,7 +2,7 @@
 
 import pytest
 from corpus_page import OPEN, cause_of
-from corpus_truth import measure_precision, measure_recall
+from corpus_truth import measure_precision, measure_recall, witnesses
 
 SITE = "transformers/models/a/modeling_a.py:7 forward"
 CRASH = {"verdict": "crash", "site": SITE, "exception": "AttributeError: 'BlockMask' object has no attribute"}
@@ -43,9 +43,22 @@ def test_mask_of_wrong_lengths_is_foreseen_by_who_makes_it():
     }
     makers = [finding(rule="FLEX003")]
     assert measure_recall(cells(generate_dynamic=crash), {}, set(), makers)["missed"] == []
-    assert measure_recall(cells(generate_dynamic=crash), {}, set(), [finding()])["missed"] == [
-        "transformers/integrations/flex_attention.py:9 (AModel)"
-    ]
+    missed = ["transformers/integrations/flex_attention.py:9 (AModel)"]
+    assert measure_recall(cells(generate_dynamic=crash), {}, set(), [finding()])["missed"] == missed
+
+
+@pytest.mark.parametrize(("after", "missed"), [(OK, 0), (CRASH, 1)], ids=["mended", "not_mended"])
+def test_mask_that_a_chosen_language_model_makes_is_foreseen_where_its_mend_helps(after, missed):
+    crash = {**CRASH, "site": "transformers/integrations/flex_attention.py:9 f"}
+    measured = measure_recall(
+        cells(offset=crash), cells(offset=after), set(), [finding(models=["TextModel"])]
+    )
+    assert len(measured["missed"]) == missed
+
+
+def test_witnesses_are_one_class_for_each_place_and_the_files():
+    before = {(name, f"{name}Model", "none"): CRASH for name in ("a", "b")}
+    assert witnesses(before) == ({"aModel"}, {"transformers/models/a/modeling_a.py"})
 
 
 PRECISION = {
