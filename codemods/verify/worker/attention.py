@@ -56,6 +56,7 @@ class Models:
         self.device = device
         self.discriminates: str | None = None  # unknown; then "" for yes, or why not
         self.garbles: dict[int, bool] = {}  # rows in a batch -> whether eager attention garbles a dense mask
+        self.reference: Any = None  # what ``discriminates`` was seen by, for the case that asks for the same
         self.config, eager = _first_that_builds(tree, candidate, model_class)
         scale_weights(eager)
         self._weights = eager.state_dict()
@@ -187,8 +188,19 @@ def _placeholder(config: Any) -> int:
     return next((value for name in names if (value := getattr(config, name, None)) is not None), 0)
 
 
+def seed(device: str) -> None:
+    """Let what is random be the same in every run.
+
+    ``torch.manual_seed`` sees to all devices there may be, and that takes as long as a small layer.
+    """
+    if device == "cpu":
+        torch.default_generator.manual_seed(0)
+    else:
+        torch.manual_seed(0)
+
+
 def _new(model_class: Any, config: Any, implementation: Any) -> Any:
-    torch.manual_seed(0)
+    seed("cpu")  # models are made there and then moved
     return model_class._from_config(copy.deepcopy(config), attn_implementation=implementation)
 
 

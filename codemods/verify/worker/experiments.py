@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 
 import torch
 
-from .attention import gradients, inputs, uncached
+from .attention import gradients, inputs, seed, uncached
 from .masks import MASKS, Mask, block, causal, document, later, packed_2d, shared
 
 BATCH = 2
@@ -112,7 +112,7 @@ def _loss(config: Any, device: str) -> Experiment:
         arguments.update(_labels(model, arguments["input_ids"]))
         if hasattr(model.config, "output_router_logits"):
             arguments["output_router_logits"] = True
-        torch.manual_seed(0)
+        seed(device)
         model.train()
         try:
             with gradients(device), _without_dropout(model):

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from .attention import FLEX, Models
+from .claims import claims
 from .experiments import NotApplicable, NotRunnable
 from .judge import judge
 from .tiny import CannotBuild, one_line
@@ -21,7 +22,7 @@ def results(tree: Tree, candidate: Candidate, cases: list[str], device: str) -> 
     except Exception as error:
         yield from _all_not_runnable(candidate, cases, f"cannot be imported: {one_line(error)}")
         return
-    if not getattr(model_class, "_supports_flex_attn", False) or not _takes_text(model_class):
+    if not claims(model_class) or not _takes_text(model_class):
         return
     started = time.perf_counter()
     try:

@@ -46,11 +46,16 @@ def serve(request: dict[str, Any], answers: int) -> None:
     chosen, unmatched = _chosen(tree, request)
     channel.send("plan", models=[[c.model_type, c.class_name] for c in chosen], unmatched=unmatched)
     _make_ready(tree, device)
+    claiming = tree.may_claim(chosen)
+    for candidate in chosen:
+        if candidate not in claiming:
+            _done(candidate, channel)
     if hasattr(os, "fork") and device == "cpu":
-        _run_forked(tree, chosen, request, device, channel)
+        _run_forked(tree, claiming, request, device, channel)
     else:
-        for candidate in chosen:
+        for candidate in claiming:
             _run(tree, candidate, request["cases"], device, channel)
+            _done(candidate, channel)
     channel.send("end")
 
 
@@ -132,6 +137,10 @@ def _run(tree: Tree, candidate: Candidate, cases: list[str], device: str, channe
     channel.send("finished", **{"class": candidate.class_name})
 
 
+def _done(candidate: Candidate, channel: Channel) -> None:
+    channel.send("done", model_type=candidate.model_type, **{"class": candidate.class_name})
+
+
 def _run_forked(
     tree: Tree, chosen: list[Candidate], request: dict[str, Any], device: str, channel: Channel
 ) -> None:
@@ -155,7 +164,7 @@ def _run_forked(
             candidate = chosen[answer.job]
             if candidate.class_name not in finished:
                 _report_lost(candidate, request["cases"], answered, answer.reason, channel)
-            channel.send("done", model_type=candidate.model_type, **{"class": candidate.class_name})
+            _done(candidate, channel)
         else:
             event = json.loads(answer)
             if event["event"] == "finished":

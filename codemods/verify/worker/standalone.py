@@ -143,6 +143,10 @@ class Standalone(Tree):
                         site = f"{path.as_posix()}:{frame.lineno} {frame.name}"
         return site
 
+    def may_claim(self, candidates: list[Candidate]) -> list[Candidate]:
+        """Return all of them: their modules are imported by now."""
+        return candidates
+
     def silence(self) -> None:
         """Let the library's log tell errors only."""
         for library in self._libraries():

@@ -49,7 +49,7 @@ PROFILES = (
 )
 
 # The first pattern that matches the whole name decides. Only integers are replaced.
-_SIZES = [
+_SIZE_BY_NAME = [
     (r"num_kv_shared_layers|num_nextn_predict_layers", 0),
     (r"num_query_tokens", 8),
     (r"n_groups|mamba_n_groups|mamba_ngroups|num_dense_layers", 1),
@@ -86,6 +86,8 @@ _SIZES = [
     (r"num_codebooks", 1),
     (r"codebook_size", VOCABULARY),
 ]
+# Compiled here, once, and not in every process that is forked.
+_SIZES = [(re.compile(pattern), size) for pattern, size in _SIZE_BY_NAME]
 
 # Where the default is ``None`` and the class derives something else (or nothing) from it.
 _NONE_IS_A_SIZE = re.compile(r"(.*_)?(num_key_value_heads|num_kv_heads|sliding_window|attention_chunk_size)")
@@ -176,7 +178,7 @@ def _small(name: str, value: Any, tokens: Any, profile: Profile) -> Any:
     if not isinstance(value, (int, type(None))):
         return None
     for pattern, size in _SIZES:
-        if re.fullmatch(pattern, name):
+        if pattern.fullmatch(name):
             return profile.key_value_heads if size == "key_value_heads" else size
     return None
 

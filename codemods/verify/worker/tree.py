@@ -12,6 +12,8 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from .claims import ClaimsInText
+
 # The auto mappings whose classes are verified, in the order of the report. The names are those of
 # ``models/auto/modeling_auto.py``; older and newer trees lack some.
 _LANGUAGE_HEADS = (
@@ -29,13 +31,17 @@ _TASK_HEADS = (
 )
 
 
-# What the modules of all models import; some trees lack some.
+# What the modules of many models import, and what that brings along; some trees lack some.
 _SHARED = (
     "generation.utils",
+    "image_processing_backends",
+    "image_processing_utils",
     "masking_utils",
     "modeling_layers",
+    "models.auto.tokenization_auto",
     "processing_utils",
-    "image_processing_utils",
+    "tokenization_utils_tokenizers",
+    "video_processing_utils",
 )
 
 
@@ -92,8 +98,16 @@ class Tree:
     def import_shared(self) -> None:
         """Import what all models import anyway, so that it is done once and not for each."""
         for name in _SHARED:
-            with contextlib.suppress(ImportError):
+            with contextlib.suppress(Exception):
                 importlib.import_module(f"{self.name}.{name}")
+
+    def may_claim(self, candidates: list[Candidate]) -> list[Candidate]:
+        """Return the candidates whose text does not rule out that they claim flex attention."""
+        models = Path(self.package.__path__[0], "models")
+        read = ClaimsInText(
+            models, [m for m in self.modules() if not m.__name__.startswith(f"{self.name}.models.")]
+        )
+        return [candidate for candidate in candidates if read.possible(self.folder(candidate.model_type))]
 
     def silence(self) -> None:
         """Let the tree's log tell errors only."""
