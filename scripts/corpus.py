@@ -63,8 +63,8 @@ def run_release(place: Place, cases: list[str]) -> None:
     """Do all that is not done yet of both sides, the repair between them, and what was foreseen."""
     prepare(place)
     repair(place)
-    for side in SIDES:
-        for number, part in enumerate(PARTS, 1):
+    for number, part in enumerate(PARTS, 1):
+        for side in SIDES:
             say(place.release, f"{side} the repair, part {number} of {len(PARTS)}")
             output = place.cells(side) / f"{number:02}.json"
             verify(place, place.tree(side), output, ["--model", part], cases)
