@@ -7,7 +7,7 @@ from collections import Counter
 from collections.abc import Iterator
 from typing import Any
 
-from memory import TOKENS
+from memory import TOKENS, describe, is_dearer
 
 
 def prose(text: str) -> list[str]:
@@ -59,8 +59,9 @@ def memory(releases: list[dict[str, Any]]) -> Iterator[str]:
     )
     for release in measured:
         for row in release["memory"]:
-            dearer = " (**dearer**)" if row["dearer"] else ""
-            columns = (release["release"], row["model"], row["mask"], row["before"], row["after"] + dearer)
+            dearer = " (**dearer**)" if is_dearer(row["before"], row["after"]) else ""
+            sides = (describe(row["before"]), describe(row["after"]) + dearer)
+            columns = (release["release"], row["model"], row["mask"], *sides)
             yield "| " + " | ".join(columns) + " |"
 
 
