@@ -52,6 +52,9 @@ PLAIN_SETTINGS: dict[str, object] = {"output_router_logits": False}
 # Methods of a model's base class that have nothing to do with masks and are costly to follow.
 NOT_FOLLOWED = frozenset({"post_init", "init_weights", "_init_weights", "tie_weights", "from_pretrained"})
 
+# What a library asks before it uses flex attention, which is what runs here.
+HOLDS = "is_torch_flex_attn_available"
+
 # Calls that return a BlockMask of their own.
 MAKES_BLOCK_MASK = frozenset({"torch.nn.attention.flex_attention.create_block_mask"})
 

@@ -18,7 +18,7 @@ from dataclasses import dataclass
 from codemods.flex_passthrough.mends.imports import BLOCK_MASK, Need, library_root
 from codemods.flex_passthrough.mends.names import local_name
 from codemods.flex_passthrough.mends.passthrough import insert_passthrough
-from codemods.flex_passthrough.rules.rule import Diagnosis, Mended, Place, Rule, speaking_of_tokens
+from codemods.flex_passthrough.rules.rule import Diagnosis, Mended, Place, Rule, head_of, speaking_of_tokens
 from codemods.flex_passthrough.syntax import implementation_asked, same_text
 from codemods.maskflow.flow import MaskMethod, Reach
 
@@ -43,17 +43,21 @@ class Passthrough:
             available=_availability(place),
         )
         needs: tuple[Need, ...] = (BLOCK_MASK,) if edits else ()
+        if edits and implementation is None and _guards(place):
+            needs += (Need(".utils", place.guard),)
         return Mended(tuple(edits), needs)
 
 
 def _availability(place: Place) -> str | None:
-    """Return the call that says whether ``BlockMask`` is bound in the file, if it may not be."""
-    always = any(
-        isinstance(statement, ast.ImportFrom) and any(alias.name == "BlockMask" for alias in statement.names)
-        for statement in place.module.body
-    )
-    guarded = place.guard is not None and library_root(place.text) is not None
-    return f"{place.guard}()" if guarded and not always else None
+    """Return the call that says whether ``BlockMask`` is bound in the file.
+
+    An import without the library's guard makes no difference: it is moved there by FLEX005.
+    """
+    return f"{place.guard}()" if _guards(place) else None
+
+
+def _guards(place: Place) -> bool:
+    return place.guard is not None and library_root(place.text) is not None
 
 
 def diagnose(reach: Reach) -> Iterator[Diagnosis]:
@@ -98,24 +102,11 @@ def _diagnosis(method: MaskMethod, node: ast.AST, mend: Passthrough | str) -> Di
     return Diagnosis(
         "FLEX001",
         method.function,
-        _head(node),
+        head_of(node),
         f"{method.function.name} does not hand a BlockMask back: {why}",
         method.steps,
         mend,
     )
-
-
-def _head(node: ast.AST) -> ast.expr:
-    """Return an expression that stands for the ``def`` line of a function."""
-    if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef)):
-        name = ast.Name(node.name, ast.Load())
-        prefix = len("async def ") if isinstance(node, ast.AsyncFunctionDef) else len("def ")
-        name.lineno = name.end_lineno = node.lineno
-        name.col_offset = node.col_offset + prefix
-        name.end_col_offset = name.col_offset + len(node.name.encode())
-        return name
-    assert isinstance(node, ast.Lambda)
-    return node
 
 
 def _asks_itself(diagnosis: Diagnosis) -> bool:

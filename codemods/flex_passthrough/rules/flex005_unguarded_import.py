@@ -15,8 +15,8 @@ from dataclasses import dataclass
 from functools import lru_cache
 
 from codemods.flex_passthrough.mends.import_guard import ask_first, drop_imports, quote_annotations
-from codemods.flex_passthrough.mends.imports import GUARD, Need
-from codemods.flex_passthrough.rules.rule import Diagnosis, Mend, Mended, Place, Rule
+from codemods.flex_passthrough.mends.imports import GUARD, Need, library_root
+from codemods.flex_passthrough.rules.rule import Diagnosis, Mend, Mended, Place, Rule, head_of
 from codemods.maskflow.flex_names import (
     HOMES,
     TORCH,
@@ -77,39 +77,64 @@ def _diagnoses(module: Module, index: Index) -> tuple[Diagnosis, ...]:
     if not any(name in module.source.text for name in HOMES):
         return ()
     found = list(uses(module))
-    return (*_unbound(module, found), *_unguarded(module, index, found), *_evaluated(module, found))
+    unbound = {use.node.id: use for use in reversed(found) if not is_bound(module, use.node.id)}
+    unguarded = _unguarded_imports(module, index)
+    # What the mends of these bind, they bind under the guard.
+    names = {alias.name for statement in unguarded for alias in statement.names}
+    if _library_guards(index) and library_root(module.source.text) is not None:
+        names |= unbound.keys()
+    return (*_unbound(unbound), *_unguarded(module, unguarded, found), *_evaluated(module, found, names))
 
 
-def _unbound(module: Module, found: list[Use]) -> Iterator[Diagnosis]:
-    seen: set[str] = set()
-    for use in found:
-        name = use.node.id
-        if name not in seen and not is_bound(module, name):
-            seen.add(name)
-            message = f"{name} is bound nowhere in this file: a NameError under flex attention"
-            yield _diagnosis(use.function, use.node, message, Bind(name))
+def _unbound(unbound: dict[str, Use]) -> Iterator[Diagnosis]:
+    for name, use in sorted(unbound.items()):
+        message = f"{name} is bound nowhere in this file: a NameError under flex attention"
+        yield _diagnosis(use.function, use.node, message, Bind(name))
 
 
-def _unguarded(module: Module, index: Index, found: list[Use]) -> Iterator[Diagnosis]:
+def _unguarded_imports(module: Module, index: Index) -> dict[ast.ImportFrom, set[str]]:
+    """Return the imports that should be under the library's guard, each with the names that it binds."""
     if not _library_guards(index) or module.path.parts[-2:-1] == ("integrations",):
-        return
-    for statement in unguarded_imports(module):
-        names = {alias.asname or alias.name for alias in statement.names}
+        return {}
+    return {
+        statement: {alias.asname or alias.name for alias in statement.names}
+        for statement in unguarded_imports(module)
+    }
+
+
+def _unguarded(
+    module: Module, unguarded: dict[ast.ImportFrom, set[str]], found: list[Use]
+) -> Iterator[Diagnosis]:
+    for statement, names in unguarded.items():
         use = next((use for use in found if use.node.id in names), None)
-        if use is not None:
+        # Without a use the import breaks older versions of torch all the same; some definition stands for it.
+        function = use.function if use is not None else _first_function(module)
+        if function is not None:
             listed = ", ".join(sorted(names))
             message = f"{listed} is imported (line {statement.lineno}) without the guard of this library"
-            yield _diagnosis(use.function, use.node, message, PutUnderGuard())
+            node = use.node if use is not None else head_of(function.node)
+            yield _diagnosis(function, node, message, PutUnderGuard())
 
 
-def _evaluated(module: Module, found: list[Use]) -> Iterator[Diagnosis]:
+def _first_function(module: Module) -> Function | None:
+    """Return the first function or method that the module defines."""
+    for bound in module.bindings.values():
+        for inner in bound.members.values() if isinstance(bound, Class) else [bound]:
+            if isinstance(inner, Function) and not isinstance(inner.node, ast.Lambda):
+                return inner
+    return None
+
+
+def _evaluated(module: Module, found: list[Use], moved: set[str]) -> Iterator[Diagnosis]:
+    """Yield the uses of names that are bound under a guard, or will be: ``moved``."""
     seen: set[tuple[Function, str]] = set()
     for use in found:
         name = use.node.id
         # A plain function may be for flex attention only; a model's method runs for every implementation.
         if use.guarded or (use.function.owner is None and not use.annotation):
             continue
-        if not is_bound(module, name) or is_always_bound(module, name) or (use.function, name) in seen:
+        bound_always = is_always_bound(module, name) or not is_bound(module, name)
+        if (bound_always and name not in moved) or (use.function, name) in seen:
             continue
         seen.add((use.function, name))
         message = f"{name} is evaluated whatever attention runs, and bound only where torch has it"
