@@ -10,6 +10,8 @@ root="$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)"
 
 TORCH=2.13.0
 TRANSFORMERS=4.51.3
+# The fuzzer has wheels for some systems only; its tests are skipped elsewhere.
+FUZZER=atheris
 
 make_environment() {
     local folder="$root/.venv/$1" extras="$2" wanted
@@ -23,6 +25,7 @@ make_environment() {
     # torch comes first: any package that asks for it would bring the build with CUDA.
     install_torch
     install "transformers==$TRANSFORMERS" -e "$root[$extras]"
+    [ "$extras" != dev ] || install --only-binary :all: "$FUZZER" || echo "$FUZZER cannot be installed: left out" >&2
     echo "$wanted" >"$folder/.made-for"
 }
 
