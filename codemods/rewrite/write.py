@@ -121,7 +121,7 @@ def write_fully(descriptor: int, content: bytes) -> None:
 
 def bring_to_disk(descriptor: int) -> None:
     """Wait until what was written to an open file outlasts a power cut."""
-    if sys.platform == "darwin":
+    if sys.platform == "darwin":  # pragma: no cover - tested on Linux
         # There fsync leaves it to the disk when it will write.
         import fcntl
 
@@ -199,12 +199,12 @@ def _linked(twin: Path, temporary: Path) -> bool:
 
 
 def _copy_attributes(target: Path, temporary: Path, status: os.stat_result) -> None:
-    if hasattr(os, "chown"):
+    if hasattr(os, "chown"):  # pragma: no branch - not on Windows
         for owner, group in ((-1, status.st_gid), (status.st_uid, -1)):
             with contextlib.suppress(PermissionError):  # only root may give files away
                 os.chown(temporary, owner, group)
     temporary.chmod(stat.S_IMODE(status.st_mode))
-    if sys.platform == "linux":
+    if sys.platform == "linux":  # pragma: no branch - other systems have other calls
         for attribute in _attributes(target):
             with contextlib.suppress(OSError):  # not every one may be set
                 os.setxattr(temporary, attribute, os.getxattr(target, attribute))

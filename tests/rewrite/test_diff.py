@@ -10,7 +10,7 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from codemods.rewrite.diff import unified_diff
+from codemods.rewrite.diff import hunks, unified_diff
 
 needs_patch = pytest.mark.skipif(shutil.which("patch") is None, reason="there is no patch command here")
 
@@ -231,3 +231,7 @@ def test_patch_reproduces_any_edit(edit: tuple[bytes, bytes]) -> None:
     before, after = edit
     patch = unified_diff("a.py", before, after)
     assert (patch_p1("a.py", before, patch) if patch else before) == after
+
+
+def test_no_hunks_where_nothing_differs() -> None:
+    assert list(hunks(b"a\n", b"a\n")) == []

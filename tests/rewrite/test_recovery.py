@@ -317,3 +317,39 @@ def test_states_are_told_by_the_name(store: Store, prepared: Run) -> None:
     for state in STATES[1:]:
         moved = prepared.as_found().moved_to(state)
         assert prepared.as_found() == moved == read_run(moved.path)
+
+
+def test_a_journal_that_links_a_file_to_a_later_one_does_nothing(
+    store: Store, tree: Path, prepared: Run, entries: list[Entry]
+) -> None:
+    prepared.path.write_bytes(prepared.path.read_bytes().replace(b'"twin": null', b'"twin": 2', 1))
+    (recovery,) = recover(store=store)
+    assert recovery.stuck
+    assert held(tree) == OLD
+
+
+def test_a_journal_of_a_state_that_there_is_not(store: Store, prepared: Run) -> None:
+    with pytest.raises(JournalError, match="damaged"):
+        read_run(prepared.path.rename(prepared.path.with_suffix(".begun")))
+
+
+def test_a_file_that_changes_while_it_is_rolled_back_keeps_its_journal(
+    store: Store, tree: Path, prepared: Run, entries: list[Entry]
+) -> None:
+    stage_all(prepared, entries, range(3))
+    put_in_place(commit(prepared, entries).moved_to("reverting"), entries, range(3), set())
+    (tree / "b.py").write_bytes(b"mine")
+    (recovery,) = recover(store=store)
+    assert [problem.path for problem in recovery.changed] == ["b.py"]
+    assert held(tree) == {**OLD, "b.py": "mine"}
+    (run,) = store.runs()
+    assert run.state == "done"  # its old content can be had from there
+    assert read_entries(run)[1].before == b"old b.py"
+
+
+def test_a_store_that_cannot_be_looked_into(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    store = Store(tmp_path / "file")
+    assert not store.is_locked()
+    with pytest.raises(JournalError, match="no journal can be kept here"):
+        store.runs()

@@ -117,6 +117,24 @@ def test_hard_links_among_the_files_stay_hard_links(changes: list[Change], tmp_p
 
 
 # Before and after each call into the system in turn, somebody presses Ctrl-C.
+def test_a_file_that_another_program_changes_while_the_others_are_restored(
+    changes: list[Change], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """``a.py`` is written, ``b.py`` cannot be, and somebody is at ``a.py`` before it is restored."""
+
+    def meddling(target: Path, before: bytes, temporary: Path, name: str) -> None:
+        if name == "b.py":
+            changes[0].path.write_bytes(b"mine")
+            changes[1].path.write_bytes(b"theirs")
+        replace(target, before, temporary, name)
+
+    monkeypatch.setattr("codemods.rewrite.steps.replace", meddling)
+    outcomes = write_all(changes)
+    assert [outcome.status for outcome in outcomes] == ["stuck", "failed", "untouched"]
+    assert "has changed since it was read" in str(outcomes[0].problem)
+    assert contents(changes) == [b"mine", b"theirs", b"c.py"]
+
+
 _INTERRUPTED = """
 import itertools, os, sys
 import filelock  # so that what importing does is not among the calls

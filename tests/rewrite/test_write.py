@@ -1,18 +1,19 @@
 from __future__ import annotations
 
+import errno
 import os
 import shutil
 import stat
 import subprocess
 import sys
 from collections.abc import Callable
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 
 import pytest
 
 from codemods.rewrite.transaction import Change, write_all
-from codemods.rewrite.write import ChangedOnDisk, WriteError, check_writable
+from codemods.rewrite.write import ChangedOnDisk, WriteError, bring_names_to_disk, check_writable
 
 BEFORE, AFTER = b"x = 1\r\n", b"x = 2\r\n"
 
@@ -220,3 +221,17 @@ def test_disk_full(tmp_path: Path) -> None:
     assert run(_TRY_TO_WRITE, tmp_path, "full", wrapper=wrapper) == (
         "a.py:1:1: cannot be written: No space left on device; it is left as it is b'before' ['a.py']\n"
     )
+
+
+@pytest.mark.parametrize(("code", "fails"), [(errno.EINVAL, False), (errno.EIO, True), (errno.ENOSPC, True)])
+def test_folders_that_cannot_be_brought_to_disk(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, code: int, fails: bool
+) -> None:
+    """Some systems bring no folders to disk; a disk that fails is another matter."""
+
+    def fsync(descriptor: int) -> None:
+        raise OSError(code, os.strerror(code))
+
+    monkeypatch.setattr(os, "fsync", fsync)
+    with pytest.raises(OSError, match=os.strerror(code)) if fails else nullcontext():
+        bring_names_to_disk(tmp_path)
