@@ -43,8 +43,8 @@ model's folder inside it. It may also be code that stands alone and imports an i
 transformers: a folder from the Hub, a vendored package, one file. The models run in a child
 process, in the interpreter that --python names, from the code at PATH; they have random weights,
 and nothing is downloaded. The process has a temporary home, none of your environment variables,
-limits of time and memory, and, where the system allows to cut it, no network. It can still read
-your files: run code that you trust.
+limits of time and memory, and, where the system allows to cut them off, no network and no file to
+write but its own. It can still read your files: run code that you trust.
 
 \b
 --env auto installs what the tree requires (with pip, as you configured it) into an environment

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import signal
 import subprocess
 import sys
@@ -13,9 +14,14 @@ from .variants import Variant, tree_of_variants
 from .waiting import wait_for
 
 PASSTHROUGH = "            return attention_mask\n"
+# What a model starts in a session of its own, too.
 HANG = """\
             import os, time
-            open({note!r}, "w").write(f"{{os.getpid()}} {{os.getppid()}} ")
+            started = os.fork()
+            if started:
+                open("processes", "w").write(f"{os.getpid()} {os.getppid()} {started} ")
+            else:
+                os.setsid()
             time.sleep(600)
 """
 
@@ -33,18 +39,28 @@ def is_there(process: int) -> bool:
 def test_a_model_that_hangs_ends_with_the_command(
     tinyformers: Path, torch_python: str, tmp_path: Path, ending: signal.Signals, status: int
 ) -> None:
-    note = tmp_path / "processes"
-    variant = Variant("plain", PASSTHROUGH, HANG.format(note=str(note)))
+    variant = Variant("plain", PASSTHROUGH, HANG)
     tree = tree_of_variants(tinyformers, tmp_path / "tree", {"hangs": variant})
     command = [sys.executable, "-m", "codemods.verify", str(tree), "--yes", "--case", "block_causal"]
+    temporary = tmp_path / "temporary"  # the only place that a model can leave a note in
+    temporary.mkdir()
     process = subprocess.Popen(
-        [*command, "--python", torch_python], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+        [*command, "--python", torch_python],
+        env={**os.environ, "TMPDIR": str(temporary)},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
     )
-    wait_for(lambda: note.is_file() and note.read_text().endswith(" "))
-    model, worker = map(int, note.read_text().split())
-    assert is_there(model) and is_there(worker)
+    wait_for(lambda: any(note.read_text().endswith(" ") for note in temporary.glob("*/*/processes")))
+    (note,) = temporary.glob("*/*/processes")
+    model, worker, started = map(int, note.read_text().split())
+    assert is_there(model) and is_there(worker) and is_there(started)
     process.send_signal(ending)
     _, errors = process.communicate(timeout=120)
     assert process.returncode == status
     assert errors == ("interrupted\n" if ending == signal.SIGINT else "")
     wait_for(lambda: not is_there(model) and not is_there(worker), seconds=10)
+    if ending == signal.SIGINT:
+        wait_for(lambda: not is_there(started), seconds=10)
+    elif is_there(started):  # nobody was left to end it, and it had gone its own way
+        os.kill(started, signal.SIGKILL)

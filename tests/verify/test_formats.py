@@ -66,6 +66,19 @@ def test_text_and_markdown_say_what_was_worked_around() -> None:
         assert "worked around: it is run unfused\n" in written(face, result)
 
 
+def test_text_and_markdown_say_what_was_not_cut_off() -> None:
+    result = Outcome(replace(report(OK), environment={"network": True, "writes": True}))
+    for face in (text, markdown):
+        shown = written(face, result)
+        assert "this system does not cut models off from the network or writing to your files\n" in shown
+
+
+def test_text_and_markdown_are_silent_where_all_was_cut_off() -> None:
+    result = Outcome(replace(report(OK), environment={"network": False, "writes": False}))
+    for face in (text, markdown):
+        assert "cut" not in written(face, result)
+
+
 def test_text_says_equal_words_once() -> None:
     shown = written(text, outcome(CRASH, replace(CRASH, case="block_document")))
     assert "Qwen2ForCausalLM [block_causal, block_document] crash at" in shown

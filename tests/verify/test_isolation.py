@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import signal
+import subprocess
 import sys
 from pathlib import Path
 
@@ -12,10 +14,38 @@ from codemods.verify.launch import environment
 from codemods.verify.locate import locate
 from codemods.verify.results import Cell, Report
 from codemods.verify.run import Options, run
+from codemods.verify.worker.landlock import version
 
 from .variants import Variant, tree_of_variants
 
 PASSTHROUGH = "            return attention_mask\n"
+
+# Tries what it must not, and says what came of it.
+MISDEEDS = """\
+            import os, shutil, signal
+            from pathlib import Path
+            here, victim = Path(__file__), Path(__file__).parents[3] / "precious"
+            deeds = {
+                "change the tree": lambda: here.write_text(""),
+                "delete the tree": lambda: shutil.rmtree(here.parents[1]),
+                "write beside it": lambda: (victim.parent / "new").write_text(""),
+                "cut short": lambda: os.truncate(victim, 0),
+                "rename": lambda: victim.rename(victim.parent / "gone"),
+                "link": lambda: os.link(victim, "link"),
+                "write to another model's folder": lambda: (Path.cwd().parent / "new").write_text(""),
+                "signal the one that judges": lambda: os.kill(os.getppid(), signal.SIGKILL),
+                "write to its own folder": lambda: (Path.home() / "mine").write_text(""),
+                "write to its working directory": lambda: Path("here").write_text(""),
+            }
+            done = []
+            for name, deed in deeds.items():
+                try:
+                    deed()
+                    done.append(name)
+                except OSError:
+                    pass
+            raise ValueError("; ".join(done))
+"""
 
 VARIANTS = {
     "dies": Variant("plain", PASSTHROUGH, "            import os; os.kill(os.getpid(), 9)\n"),
@@ -34,6 +64,17 @@ VARIANTS = {
         "            import os\n"
         "            raise ValueError(' '.join(sorted(os.environ)) + ' ' + os.path.expanduser('~'))\n",
     ),
+    "writes_elsewhere": Variant("plain", PASSTHROUGH, MISDEEDS),
+    "leaves_a_process": Variant(
+        "plain",
+        PASSTHROUGH,
+        "            import os, time\n"
+        "            left = os.fork()\n"
+        "            if not left:\n"
+        "                os.setsid()\n"
+        "                time.sleep(600)\n"
+        "            raise ValueError(left)\n",
+    ),
     "well_behaved": Variant("plain", PASSTHROUGH, PASSTHROUGH),
 }
 
@@ -43,6 +84,7 @@ def report(tinyformers: Path, torch_python: str, tmp_path_factory: pytest.TempPa
     if sys.platform != "linux":
         pytest.skip("the limits are those of Linux")
     tree = tree_of_variants(tinyformers, tmp_path_factory.mktemp("tree") / "misbehaving", VARIANTS)
+    (tree.parent / "precious").write_text("not yours", encoding="utf-8")
     os.environ["SECRET_TOKEN"] = "hunter2"
     try:
         options = Options(cases=("none", "block_causal", "block_document"), python=torch_python, seconds=5)
@@ -98,6 +140,33 @@ def test_there_is_no_network(report: Report) -> None:
     if report.environment["network"]:
         pytest.skip("this system does not let users cut the network")
     assert "Network is unreachable" in str(cells(report, "calls_home")[1].exception)
+
+
+@pytest.mark.torch
+def test_a_model_writes_nowhere_but_in_its_own_folder(report: Report) -> None:
+    if version() < 6:
+        pytest.skip("this system has no Landlock, or an early one")
+    assert report.environment["writes"] is False
+    exception = cells(report, "writes_elsewhere")[1].exception
+    assert exception == "ValueError: write to its own folder; write to its working directory"
+
+
+@pytest.mark.torch
+def test_what_a_model_leaves_running_is_ended_and_reaped(report: Report) -> None:
+    assert verdicts(report, "leaves_a_process") == ["ok", "crash", "crash"]
+    for cell in cells(report, "leaves_a_process")[1:]:
+        left = str(cell.exception).removeprefix("ValueError: ")
+        assert left.isdigit()
+        assert not Path("/proc", left).exists()
+
+
+def test_an_alarm_ends_a_model_should_its_watcher_have_stopped() -> None:
+    program = (
+        "import time; from codemods.verify.worker import limits;"
+        " limits._GRACE = 0; limits.limit(1 << 40, 1); time.sleep(60)"
+    )
+    ended = subprocess.run([sys.executable, "-c", program], check=False, timeout=30)
+    assert ended.returncode == -signal.SIGALRM
 
 
 @pytest.mark.torch

@@ -29,8 +29,8 @@ def write(outcome: Outcome, stream: TextIO) -> None:
         stream.write(f"- `{remark.class_name}` {names}: {_escape(remark.words)}\n")
         if remark.reproduce:
             stream.write(f"  `{remark.reproduce}`\n")
-    for line in environment.get("worked_around", ()):
-        stream.write(f"- worked around: {line}\n")
+    for line in words.circumstances(outcome.after):
+        stream.write(f"- {line}\n")
     if outcome.before is not None:
         stream.write(f"\nbefore: {words.counts(outcome.before)}  \nafter: {words.counts(outcome.after)}  \n")
         stream.write(f"{words.changes(outcome)}\n")

@@ -30,8 +30,8 @@ def write(outcome: Outcome, stream: TextIO) -> None:
     for cell, what in outcome.lost:
         line = f"regression: {cell.class_name} [{cell.case}] {what}"
         console.print(Text(line, style="bold red"), soft_wrap=True)
-    for line in outcome.after.environment.get("worked_around", ()):
-        console.print(Text(f"worked around: {line}", style="dim"), soft_wrap=True)
+    for line in words.circumstances(outcome.after):
+        console.print(Text(line, style="dim"), soft_wrap=True)
     if outcome.before is not None:
         console.print(f"before: {words.counts(outcome.before)}", soft_wrap=True)
         console.print(f"after:  {words.counts(outcome.after)}", soft_wrap=True)

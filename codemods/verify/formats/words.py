@@ -10,6 +10,7 @@ from codemods.verify.outcome import Outcome, Pair
 from codemods.verify.results import Cell, Report
 
 SHORT = {"not-runnable": "n/a"}
+_CUT_OFF = {"network": "the network", "writes": "writing to your files"}
 
 
 @dataclass(frozen=True)
@@ -63,6 +64,16 @@ def explanation(cell: Cell) -> str:
     crash = f"crash at {cell.site or 'unknown site'}: {cell.exception}" if cell.verdict == "crash" else None
     wrong = "wrong" if cell.verdict == "wrong" else None
     return "; ".join(part for part in (crash, wrong, cell.reason) if part)
+
+
+def circumstances(report: Report) -> list[str]:
+    """Return what was worked around, and what the system did not cut the models off from."""
+    environment = report.environment
+    open_to = [what for name, what in _CUT_OFF.items() if environment.get(name)]
+    return [
+        *(f"worked around: {line}" for line in environment.get("worked_around", ())),
+        *([f"this system does not cut models off from {' or '.join(open_to)}"] if open_to else []),
+    ]
 
 
 def counts(report: Report) -> str:

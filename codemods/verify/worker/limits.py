@@ -1,4 +1,4 @@
-"""What foreign code may not do: use the network, eat all memory, run forever."""
+"""What foreign code may not do: use the network, write to others' files, eat all memory, run forever."""
 
 from __future__ import annotations
 
@@ -6,10 +6,15 @@ import contextlib
 import ctypes
 import os
 import signal
+import tempfile
 from pathlib import Path
 
+from .landlock import write_only_in
+
 _NEW_USER, _NEW_NETWORK = 0x10000000, 0x40000000
-_PARENT_DEATH_SIGNAL = 1
+_PARENT_DEATH_SIGNAL, _CHILD_SUBREAPER = 1, 36
+# Seconds that the parent has for ending a child itself, before the child's own alarm does.
+_GRACE = 10
 
 
 def cut_network() -> bool:
@@ -40,6 +45,20 @@ def cut_network() -> bool:
     return True
 
 
+def move_into(folder: str) -> None:
+    """Make a folder this process's home, where it is and all that it may write to."""
+    os.chdir(folder)
+    os.environ.update(HOME=folder, USERPROFILE=folder, TMPDIR=folder)
+    tempfile.tempdir = None
+    write_only_in(folder)
+
+
+def adopt() -> None:
+    """Become the parent of what children leave behind, so that it can be ended; Linux only."""
+    with contextlib.suppress(AttributeError, OSError, TypeError):
+        ctypes.CDLL(None).prctl(_CHILD_SUBREAPER, 1, 0, 0, 0)
+
+
 def end_with(parent: int) -> None:
     """Let the system kill this process when its parent ends, however that ends; Linux only.
 
@@ -63,7 +82,7 @@ def limit(memory: int, seconds: float) -> None:
             ends this process should the parent have come to a stop.
     """
     if hasattr(signal, "alarm"):
-        signal.alarm(int(seconds) + 10)
+        signal.alarm(int(seconds) + _GRACE)
     try:
         import resource
     except ImportError:

@@ -5,11 +5,13 @@ A model that dies, hangs or eats memory takes only its own cells with it.
 
 from __future__ import annotations
 
+import contextlib
 import os
 import selectors
 import signal
 import time
 from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
 from typing import Any, NamedTuple
 
 
@@ -50,7 +52,10 @@ def run_forked(jobs: Sequence[Callable[[int], None]], at_once: int, seconds: flo
                 running.register(
                     reader, selectors.EVENT_READ, _Child(job, pid, time.monotonic() + seconds, bytearray())
                 )
-            for key, _ in running.select(timeout=1.0):
+            ready = running.select(timeout=1.0)
+            if not ready:
+                _end_orphans(running)
+            for key, _ in ready:
                 data = os.read(key.fd, 1 << 16)
                 lines, child = _cut(key.data, data)
                 yield from lines
@@ -68,6 +73,7 @@ def run_forked(jobs: Sequence[Callable[[int], None]], at_once: int, seconds: flo
         for key in list(running.get_map().values()):
             os.kill(key.data.pid, signal.SIGKILL)
             os.waitpid(key.data.pid, 0)
+        _end_orphans(running)
 
 
 def _fork(job: Callable[[int], None]) -> Any:
@@ -99,6 +105,22 @@ def _cut(child: _Child, data: bytes) -> Any:
 def _late(running: Any) -> list[Any]:
     now = time.monotonic()
     return [key for key in list(running.get_map().values()) if key.data.deadline < now]
+
+
+def _end_orphans(running: Any) -> None:
+    """End what children that have ended left behind: it would hold on to their pipes, and outlive the run.
+
+    Linux only, and where this process adopts them (``limits.adopt``).
+    """
+    known = {key.data.pid for key in running.get_map().values()}
+    try:
+        children = Path("/proc/thread-self/children").read_text().split()
+    except OSError:
+        return
+    for pid in {int(child) for child in children} - known:
+        with contextlib.suppress(OSError):
+            os.kill(pid, signal.SIGKILL)
+            os.waitpid(pid, 0)
 
 
 def _how_it_ended(pid: int) -> Any:

@@ -6,10 +6,12 @@ import fnmatch
 import json
 import os
 import platform
+import tempfile
 from collections.abc import Callable
 from typing import Any
 
-from .limits import cut_network, end_with, limit
+from .landlock import write_only_in
+from .limits import adopt, cut_network, end_with, limit, move_into
 from .protocol import Channel
 from .standalone import Standalone
 from .tree import Candidate, Tree, Unusable
@@ -34,7 +36,9 @@ def serve(request: dict[str, Any], answers: int) -> None:
     channel = Channel(answers)
     parent = os.getppid()
     network = not cut_network()
+    writes = not write_only_in(os.environ["HOME"])
     end_with(parent)
+    adopt()
     try:
         _one_thread()
         tree = _tree(request)
@@ -42,7 +46,7 @@ def serve(request: dict[str, Any], answers: int) -> None:
         channel.send("unusable", reason=str(error))
         return
     device = _device()
-    channel.send("environment", **_environment(tree, device), network=network)
+    channel.send("environment", **_environment(tree, device), network=network, writes=writes)
     chosen, unmatched = _chosen(tree, request)
     channel.send("plan", models=[[c.model_type, c.class_name] for c in chosen], unmatched=unmatched)
     _make_ready(tree, device)
@@ -151,6 +155,7 @@ def _run_forked(
     def job_of(candidate: Candidate) -> Callable[[int], None]:
         def job(writer: int) -> None:
             end_with(worker)
+            move_into(tempfile.mkdtemp(prefix="model-"))
             limit(request["memory"], request["seconds"])
             _run(tree, candidate, request["cases"], device, Channel(writer))
 
