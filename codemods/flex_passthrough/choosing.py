@@ -13,6 +13,7 @@ from codemods.flex_passthrough.options import Options
 from codemods.flex_passthrough.scan import Progress
 from codemods.flex_passthrough.settings import Settings
 from codemods.review.choices import Choices, read_choices, write_choices
+from codemods.review.decision import Decision
 from codemods.review.finding import Status
 
 
@@ -40,17 +41,24 @@ def ask(proposed: api.Plan, options: Options, console: Console) -> api.Plan:
     What was rejected is written to the file of decisions; what was left unsaid is left out this time
     and asked again.
     """
+    from codemods.flex_passthrough.editor import Desk
     from codemods.review.interactive import review
 
-    asked = [decision for decision in proposed.decisions if decision.status is Status.WOULD_FIX]
-    answers = review(asked, console, _typed)
+    desk = Desk(proposed, console, _typed)
+    answers = review(_asked(proposed), console, _typed, desk.edit)
+    asked = _asked(desk.plan)
     rejected = [decision for decision in asked if answers[decision.id] is False]
     if options.decisions is not None and rejected:
-        write_choices(options.decisions, _choices(options.decisions, new=True).rejecting(rejected))
+        unedited = [replace(decision, id=desk.first_id(decision.id)) for decision in rejected]
+        write_choices(options.decisions, _choices(options.decisions, new=True).rejecting(unedited))
     left = [decision for decision in asked if answers[decision.id] is None]
     if not rejected and not left:
-        return proposed
-    return proposed.without([decision.id for decision in rejected], left=[decision.id for decision in left])
+        return desk.plan
+    return desk.plan.without([decision.id for decision in rejected], left=[decision.id for decision in left])
+
+
+def _asked(proposed: api.Plan) -> list[Decision]:
+    return [decision for decision in proposed.decisions if decision.status is Status.WOULD_FIX]
 
 
 def _choices(path: Path | None, *, new: bool) -> Choices:

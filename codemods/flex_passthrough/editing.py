@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
+from itertools import accumulate
 from pathlib import Path
 
 from codemods.flex_passthrough.era import INTEGRATION
 from codemods.flex_passthrough.mends.cannot import CannotMend
 from codemods.flex_passthrough.mends.imports import GUARD, Need, require_imports
+from codemods.flex_passthrough.mends.slices import first_line
 from codemods.flex_passthrough.mends.width import line_width
 from codemods.flex_passthrough.mends.window_helper import HELPER, add_window_helper
 from codemods.flex_passthrough.rules.rule import Mend, Place
@@ -18,6 +20,7 @@ from codemods.modelrepo.definition import Definition
 from codemods.review.change import Change
 from codemods.rewrite.check import check_parses
 from codemods.rewrite.edit import Edit, apply_edits
+from codemods.source.position import split_lines
 from codemods.source.text import SourceFile
 
 # How files of a transformers-like package name the helper that its flex integration gets.
@@ -109,6 +112,19 @@ class Workshop:
     def source(self, path: Path) -> SourceFile:
         """Return a file as it is."""
         return self._module(path).source
+
+    def extent(self, definition: Definition) -> tuple[int, int]:
+        """Return the offsets in its file between which the lines of a function stand, decorators too.
+
+        Raises:
+            CannotMend: if it is not there.
+        """
+        module = self._module(definition.path)
+        node = find_definition(module.syntax, definition.qualname)
+        if node is None:
+            raise CannotMend(f"{module.source.name} holds no {definition.qualname}")
+        starts = [0, *accumulate(map(len, split_lines(module.source.text)))]
+        return starts[first_line(node) - 1], starts[node.end_lineno or node.lineno]
 
     def name(self, path: Path) -> str:
         """Return how reports call a file."""

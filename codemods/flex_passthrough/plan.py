@@ -11,6 +11,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
+from codemods.flex_passthrough import by_hand
 from codemods.flex_passthrough.decisions import as_decisions
 from codemods.flex_passthrough.editing import Bench, Workshop
 from codemods.flex_passthrough.era import refusal
@@ -73,6 +74,40 @@ class Plan(Proposed):
             again.add(draft.without(rejected, left).plan(progress))
         return again
 
+    def text_to_edit(self, decision: str) -> str:
+        """Return the definition that stands for a decision, as the decision leaves it.
+
+        Raises:
+            EditRefusedError: if the decision changes no definition.
+        """
+        draft, trial = self._trial(decision)
+        return by_hand.text_to_edit(trial, draft.workshop)
+
+    def edited(self, decision: str, text: str, progress: Progress | None = None) -> tuple[Plan, str]:
+        """Return the plan in which a decision's definition is ``text``, and all that follows it likewise.
+
+        Args:
+            decision: the id of the decision.
+            text: the definition as somebody wants it.
+            progress: told (what is done, steps done, steps in all).
+
+        Returns:
+            The plan, and the id of the decision in it: another edit is another decision.
+
+        Raises:
+            EditRefusedError: if the edit cannot be made, here and in every follower; in one line.
+        """
+        changed, trial = self._trial(decision)
+        after = by_hand.edited(trial, text, changed.workshop)
+        again = Plan(self.root, problems=self.problems, bounds=self.bounds)
+        for draft in self.drafts:
+            again.add((draft.with_edited(trial, after) if draft is changed else draft).plan(progress))
+        by_hand.check_nothing_is_lost(self.decisions, again.decisions, decision, after.id)
+        return again, after.id
+
+    def _trial(self, decision: str) -> tuple[Draft, Trial]:
+        return next((draft, trial) for draft in self.drafts for trial in draft.trials if trial.id == decision)
+
 
 @dataclass(frozen=True)
 class Draft:
@@ -98,6 +133,10 @@ class Draft:
         )
         return replace(self, settings=settings)
 
+    def with_edited(self, trial: Trial, after: Trial) -> Draft:
+        """Return the draft with ``after``, which somebody edited, in the place of ``trial``."""
+        return replace(self, trials=[after if each is trial else each for each in self.trials])
+
     def plan(self, progress: Progress | None = None) -> Plan:
         """Put together what changes.
 
@@ -120,7 +159,12 @@ class Draft:
             changes=final.changes,
             problems=sorted({*self.problems, *self.index.problems, *final.problems}),
             unknown=list(self.unknown),
-            notices=[*self.notices, *final.notices, *_out_of_step(planned, self.workshop)],
+            notices=[
+                *self.notices,
+                *final.notices,
+                *_out_of_step(planned, self.workshop),
+                *_by_hand(planned, self.workshop),
+            ],
             files_seen=len(self.files),
             checks=checks,
             drafts=[self],
@@ -208,3 +252,12 @@ def _out_of_step(planned: Sequence[Planned], workshop: Workshop) -> Iterator[str
         yield f"left alone, for they do not read like their root any more: {', '.join(sorted(left))}"
     if behind:
         yield f"edited themselves, for they are not up to date with their root: {', '.join(sorted(behind))}"
+
+
+def _by_hand(planned: Sequence[Planned], workshop: Workshop) -> Iterator[str]:
+    """Yield what to tell of decisions that are not the tool's own any more."""
+    for each in planned:
+        if each.accepted and each.trial.by_hand:
+            proposal = each.trial.proposal
+            root = f"{workshop.name(proposal.root.path)} {proposal.root.qualname}"
+            yield f"edited by hand: {proposal.rule} at {root}"

@@ -31,6 +31,7 @@ class Trial:
         out_of_step: followers that do not read like their root any more and stay as they are.
         behind: followers that a BlockMask breaks in although their root is right: they were not made
             from the root as it is now, and are edited themselves.
+        by_hand: whether somebody changed the edits.
         status: what becomes of the findings if there are no edits, and why.
     """
 
@@ -39,6 +40,7 @@ class Trial:
     edits: FileEdits = field(default_factory=FileEdits)
     out_of_step: tuple[Definition, ...] = ()
     behind: tuple[Definition, ...] = ()
+    by_hand: bool = False
     status: tuple[Status, str] = (Status.SKIPPED, "the definition lies outside the paths given")
 
 
@@ -65,7 +67,7 @@ class Planned:
 
 def try_proposal(proposal: Proposal, repository: Repository, workshop: Workshop, settings: Settings) -> Trial:
     """Work out the edits of a proposal, if it is to be carried out at all."""
-    nothing = Trial(proposal, _id(proposal, workshop))
+    nothing = Trial(proposal, trial_id(proposal, workshop))
     safeties = {finding.safety for finding in proposal.findings if finding.mendable}
     if not safeties:
         return nothing
@@ -140,7 +142,9 @@ def _tried(proposal: Proposal, repository: Repository, workshop: Workshop) -> Tr
         all_edits = all_edits.merged(edits)
     for tie in proposal.ties if all_edits.paths() else ():
         workshop.apply(tie.mend, definition_of(tie.function), "edited", all_edits)
-    return Trial(proposal, _id(proposal, workshop, all_edits), all_edits, tuple(out_of_step), tuple(behind))
+    return Trial(
+        proposal, trial_id(proposal, workshop, all_edits), all_edits, tuple(out_of_step), tuple(behind)
+    )
 
 
 def _not_to_be_had(tie: Tie, workshop: Workshop, settings: Settings) -> str | None:
@@ -191,7 +195,7 @@ def _reason(error: Exception) -> str:
     return getattr(error, "reason", "") or str(error)
 
 
-def _id(proposal: Proposal, workshop: Workshop, edits: FileEdits | None = None) -> str:
+def trial_id(proposal: Proposal, workshop: Workshop, edits: FileEdits | None = None) -> str:
     """Return the decision's id; the edit that counts is the root's, or the first there is."""
     replaced: list[tuple[str, str]] = []
     if edits is not None and edits.paths():

@@ -21,24 +21,30 @@ n  no: leave it
 a  yes to this and all that follow
 r  yes to this and all of the same rule
 d  no to this and all of the same rule
+e  edit: change the definition in $EDITOR, for all that follow it too
 s  show the diffs of all its files
 x  explain: the way of the BlockMask to each finding
 b  back to the one before
 q  quit: what was accepted is done, the rest is left and asked again
 ?  this help"""
-_KEYS = "y,n,a,r,d,s,x,b,q,?"
+_KEYS = "y,n,a,r,d,e,s,x,b,q,?"
 
 Answer = bool | None
+Editor = Callable[[Decision], Decision]
 
 
-def review(decisions: Sequence[Decision], console: Console, read: Callable[[], str]) -> dict[str, Answer]:
+def review(
+    decisions: Sequence[Decision], console: Console, read: Callable[[], str], edit: Editor
+) -> dict[str, Answer]:
     """Ask about each decision and return the answers by id; None where nothing was said.
 
     Args:
         decisions: what to ask about, in order.
         console: where to show and ask.
         read: returns a line that was typed; raises EOFError when no more come.
+        edit: lets the reader change a decision, and returns what came of it; the same where nothing did.
     """
+    decisions = list(decisions)
     answers: dict[str, Answer] = {decision.id: None for decision in decisions}
     at = 0
     shown = None
@@ -64,6 +70,10 @@ def review(decisions: Sequence[Decision], console: Console, read: Callable[[], s
             answers[decisions[at].id] = None
         elif key == "q":
             break
+        elif key == "e":
+            decisions[at] = edit(decision)
+            del answers[decision.id]
+            answers[decisions[at].id] = None
         else:
             _tell(key, decision, console)
     accepted = sum(answer is True for answer in answers.values())

@@ -81,7 +81,9 @@ def print_summary(report: Report, console: Console) -> None:
         if any(change.how == "mirrored" for change in report.changes):
             say(console, "  mirrored: generated files were edited like their root; no converter was run")
     elif not report.count(Status.FAILED) and not report.problems:
-        say(console, f"Nothing to fix in {plural(report.files_seen, 'file')}.")
+        is_left = any(f.safety is Safety.SAFE and f.status is Status.SKIPPED for f in report.findings)
+        done = "Nothing was changed" if is_left else "Nothing to fix"
+        say(console, f"{done} in {plural(report.files_seen, 'file')}.")
     for notice in report.notices:
         say(console, f"  {printable(notice)}")
     for reason, count in report.skipped_reasons():

@@ -8,6 +8,7 @@ import select
 import subprocess
 import sys
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -48,7 +49,8 @@ def at_terminal(*arguments: object, keys: str = "", **environment: str) -> tuple
         if not data:
             break
         shown += data
-        if typed < len(keys) and shown.count(b"Make this change?") > typed:
+        asked = shown.count(b"Make this change?") + shown.count(b"Edit it again?")
+        if typed < len(keys) and asked > typed:
             os.write(ours, keys[typed].encode() + b"\n")
             typed += 1
     os.close(ours)
@@ -79,6 +81,75 @@ def test_quitting_keeps_what_was_accepted_and_asks_the_rest_again(tree, tmp_path
     assert (tree / TINY).read_text() != BEFORE
     assert (tree / WIDE).read_text() == BEFORE.replace("Tiny", "Wide")
     assert not no.exists()
+
+
+@pytest.fixture
+def editor(tmp_path) -> Callable[..., dict[str, str]]:
+    """An editor that makes one replacement after the other, one each time it is opened."""
+
+    def make(*replacements: tuple[str, str]) -> dict[str, str]:
+        path = tmp_path / "editor"
+        path.write_text(
+            EDITOR.format(python=sys.executable, replacements=replacements, seen=tmp_path / "seen")
+        )
+        path.chmod(0o755)
+        return {"VISUAL": str(path), "EDITOR": "false"}
+
+    return make
+
+
+EDITOR = """\
+#!{python}
+import pathlib, sys
+seen, file = pathlib.Path("{seen}"), pathlib.Path(sys.argv[1])
+seen.touch()
+old, new = {replacements}[len(seen.read_text())]
+seen.write_text(seen.read_text() + ".")
+text = file.read_text()
+assert old in text, text
+file.write_text(text.replace(old, new))
+"""
+TEST = "            if isinstance(attention_mask, BlockMask):"
+
+
+def test_edit_in_the_readers_editor(tree, editor):
+    code, shown = at_terminal(
+        tree / "pkg", "-i", keys="eyn", **editor((TEST, f"            # ready\n{TEST}"))
+    )
+    assert code == 0, shown
+    assert "edited by hand: FLEX001 at models/tiny/modeling_tiny.py" in shown
+    assert f"            # ready\n{TEST}\n" in (tree / TINY).read_text()
+    assert (tree / WIDE).read_text() == BEFORE.replace("Tiny", "Wide")
+
+
+def test_edit_that_is_refused_is_offered_again(tree, editor):
+    edits = editor(("BlockMask):", "BlockMask)"), ("BlockMask)\n", "DocumentMask):\n"), ("Document", "Block"))
+    code, shown = at_terminal(tree / "pkg", "-i", keys="eyyq", **edits)
+    assert code == 0, shown
+    assert "line 5 of the definition is not Python: expected ':'" in shown
+    assert "nothing binds DocumentMask in models/tiny/modeling_tiny.py" in shown
+    assert "Traceback" not in shown
+
+
+def test_edit_that_is_given_up_leaves_the_decision_as_it_was(tree, editor):
+    code, shown = at_terminal(tree / "pkg", "-i", keys="enyq", **editor(("BlockMask):", "BlockMask)")))
+    assert code == 0, shown
+    assert "edited by hand" not in shown
+    assert f"{TEST}\n                return attention_mask\n" in (tree / TINY).read_text()
+
+
+def test_editor_that_fails_is_said_and_asked_again(tree):
+    code, shown = at_terminal(tree / "pkg", "-i", keys="eq", VISUAL="false")
+    assert code == 0
+    assert "false: Editing failed" in shown and "Traceback" not in shown
+
+
+def test_edited_and_rejected_is_known_to_later_runs(tree, editor, tmp_path):
+    no = tmp_path / "no.json"
+    edits = editor((TEST, f"            # ready\n{TEST}"))
+    at_terminal(tree / "pkg", "-i", "--decisions", no, keys="eny", **edits)
+    later = run(tree / "pkg", "--check", "--decisions", no)
+    assert later.returncode == 0, later.stderr
 
 
 def test_interactive_needs_a_terminal(tree):

@@ -36,9 +36,14 @@ def ask(decisions: list[Decision], keys: str) -> tuple[str, str]:
         except StopIteration:
             raise EOFError from None
 
-    answers = review(decisions, Console(file=out, width=100), read)
+    def edit(decision: Decision) -> Decision:
+        return replace(decision, id=f"{decision.id}e")
+
+    answers = review(decisions, Console(file=out, width=100), read, edit)
     assert next(typed, None) is None, "not everything that was typed was read"
-    return "".join({True: "y", False: "n", None: "-"}[answers[d.id]] for d in decisions), out.getvalue()
+    said = {id.rstrip("e"): answer for id, answer in answers.items()}
+    assert len(answers) == len(said) == len(decisions)
+    return "".join({True: "y", False: "n", None: "-"}[said[d.id]] for d in decisions), out.getvalue()
 
 
 @pytest.mark.parametrize(
@@ -55,6 +60,9 @@ def ask(decisions: list[Decision], keys: str) -> tuple[str, str]:
         ("b y y y y", "yyyy"),
         ("y y b b n n", "nn--"),
         ("? x s huh y a", "yyyy"),
+        ("e y e e n q", "yn--"),
+        ("y e b y a", "yyyy"),
+        ("y e q", "y---"),
         ("Yes No q", "yn--"),
     ],
 )
@@ -64,7 +72,7 @@ def test_keys(decisions, keys, answers):
 
 def test_help_names_every_key_and_explaining_shows_the_way(decisions):
     said = ask(decisions, "? x q")[1]
-    for key in "ynardsxbq":
+    for key in "ynardesxbq":
         assert f"{key}  " in said
     assert "the BlockMask enters A.forward(attention_mask)" in said
     assert "(1 of 4, 1)" in said
@@ -73,3 +81,8 @@ def test_help_names_every_key_and_explaining_shows_the_way(decisions):
 def test_root_is_shown_and_all_files_on_request(decisions):
     assert ask(decisions, "q")[1].count("+        if isinstance(attention_mask, torch.Tensor)") == 1
     assert ask(decisions, "s q")[1].count("+        if isinstance(attention_mask, torch.Tensor)") == 3
+
+
+def test_what_came_of_an_edit_is_shown_and_asked_about(decisions):
+    said = ask(decisions, "e q")[1]
+    assert "(1 of 4, 1)" in said and "(1 of 4, 1e)" in said
