@@ -56,6 +56,7 @@ def command(**arguments: Any) -> None:
         return
     if options.reads_stdin:
         _mend_stdin(options, console)
+    verdicts = output.read_given(options.verdicts)
     try:
         plan, verified = _run(options, console)
     except (KeyboardInterrupt, click.Abort):
@@ -68,7 +69,7 @@ def command(**arguments: Any) -> None:
             f"cannot verify, so nothing was written: {error}", highlight=False, markup=False, soft_wrap=True
         )
         sys.exit(TROUBLE)
-    output.show(plan, options)
+    output.show(plan, options, verified.to_json() if verified is not None else verdicts)
     _report(plan, console, options)
     if verified is not None:
         _show(verified, options)

@@ -72,6 +72,11 @@ class Options:
             raise click.UsageError("- stands alone, and needs --stdin-filename to say where the text belongs")
         if self.verdicts is not None and self.html is None:
             raise click.UsageError("--verdicts is shown in the page: give --html, too")
+        if self.verdicts is not None and self.verify:
+            raise click.UsageError("--verify has verdicts of its own: drop --verdicts")
+        for option, file in (("--output", self.output), ("--html", self.html)):
+            if file is not None and not file.parent.is_dir():  # to be told before anything is written
+                raise click.UsageError(f"{option} {file}: there is no folder {file.parent}")
         if self.interactive and self.check:
             raise click.UsageError("--check asks nothing: drop --interactive")
         if self.interactive and not sys.stdin.isatty():
@@ -275,7 +280,12 @@ _WHAT_IS_SHOWN = _group(
         help="What goes to stdout. mbox: a commit for each decision, for `git am`.",
     ),
     _option("--output", type=_PATH, help="Write what would go to stdout to this file."),
-    _option("--html", metavar="FILE", type=_PATH, help="Write the whole report as one page, too."),
+    _option(
+        "--html",
+        metavar="FILE",
+        type=_PATH,
+        help="Write the whole report as one page, too; with --verify, what came of the models is in it.",
+    ),
     _option(
         "--verdicts",
         metavar="FILE",

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import os
 import sys
+from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, BinaryIO
+from typing import TYPE_CHECKING, Any, BinaryIO
 
 import click
 from rich.console import Console
@@ -21,10 +22,16 @@ TOOL = "flex_passthrough"
 FORMATS = ("text", "json", "jsonl", "sarif", "github", "patch", "mbox")
 
 
-def show(report: Report, options: Options) -> None:
-    """Put what was asked for where it belongs: stdout, a file, a pager, a job's summary."""
+def show(report: Report, options: Options, verdicts: Mapping[str, Any] | None) -> None:
+    """Put what was asked for where it belongs: stdout, a file, a pager, a job's summary.
+
+    Args:
+        report: what was planned, and what became of it.
+        options: says what was asked for.
+        verdicts: what came of the models, for the page; None where they were not run.
+    """
     if options.html is not None:
-        put_page(report, options.html, options.verdicts)
+        put(render_page(report, verdicts), options.html, "--html")
     at_terminal = options.output is None and options.output_format == "text" and sys.stdout.isatty()
     if options.stat or (options.dry_run and at_terminal):
         _show_to_person(report, options)
@@ -91,16 +98,27 @@ def _text(report: Report, output_format: str) -> str:
     return ""
 
 
-def put_page(report: Report, page: Path, verdicts: Path | None) -> None:
-    """Write the report as a page to the file ``page``."""
+def render_page(report: Report, verdicts: Mapping[str, Any] | None) -> bytes:
+    """Return the report as a page, with the verdicts that there are."""
     from codemods.review.html.page import render
+
+    return render(report, verdicts).encode("utf-8", "backslashreplace")
+
+
+def read_given(path: Path | None) -> Mapping[str, Any] | None:
+    """Return the verdicts that the user has in a file, if any.
+
+    Raises:
+        click.UsageError: if they cannot be used; before anything is written.
+    """
+    if path is None:
+        return None
     from codemods.review.html.verdicts import VerdictsError, read_verdicts
 
     try:
-        document = read_verdicts(verdicts) if verdicts is not None else None
+        return read_verdicts(path)
     except VerdictsError as error:
         raise click.UsageError(f"--verdicts {error}") from None
-    put(render(report, document).encode("utf-8", "backslashreplace"), page, "--html")
 
 
 def put_job_summary(report: Report) -> None:

@@ -10,6 +10,7 @@ import sys
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 from codemods.flex_passthrough.api import apply
 from codemods.flex_passthrough.options import Options
@@ -35,6 +36,11 @@ class Verified:
     def failed(self) -> bool:
         """Whether a model crashes, is wrong, or is not what it was."""
         return bool(self.problem) or any(outcome.failed() for outcome in self.outcomes)
+
+    def to_json(self) -> dict[str, Any]:
+        """Return the verdicts of all trees, as the page shows them."""
+        documents = [outcome.to_json() for outcome in self.outcomes]
+        return {"results": [result for document in documents for result in document["results"]]}
 
 
 def apply_and_verify(plan: Proposed, options: Options, watcher: harness.Watcher) -> Verified:

@@ -137,6 +137,15 @@ def test_output_file(tree, tmp_path):
     assert (tmp_path / "out.patch").read_bytes().startswith(b"diff --git")
 
 
+@pytest.mark.parametrize("option", ["--output", "--html", "--verdicts"])
+def test_file_that_cannot_be_used_is_told_before_anything_is_written(tree, tmp_path, option):
+    more = ["--html", tmp_path / "page.html"] if option == "--verdicts" else []
+    result = run(tree / "pkg", option, tmp_path / "nowhere" / "file", *more)
+    assert result.returncode == 2
+    assert option.encode() in result.stderr and b"Traceback" not in result.stderr
+    assert (tree / TINY).read_text() == BEFORE
+
+
 def test_quiet_says_nothing_when_all_is_well(tree):
     result = run(tree / "pkg", "-q")
     assert (result.returncode, result.stdout, result.stderr) == (0, b"", b"")

@@ -10,6 +10,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.review import chromium
+
 TREES = Path(__file__).parents[1] / "verify" / "trees"
 MODEL = """\
 from types import SimpleNamespace
@@ -86,6 +88,33 @@ def test_what_is_rewritten_is_run_before_and_after(make_tree, torch_python: str)
     assert "CrashingForCausalLM  ok    crash → ok" in [line.rstrip() for line in lines]
     assert "PlainForCausalLM" not in result.stderr
     assert lines[-1] == "1 same, 1 fixed, 0 regression, 0 changed"
+
+
+@pytest.mark.torch
+def test_the_page_of_the_same_run_has_the_table(tmp_path: Path, make_tree, torch_python: str) -> None:
+    program = chromium.find()
+    if program is None:
+        pytest.skip("Chromium is not installed")
+    file = tmp_path / "page.html"
+    result = run(make_tree(MODEL), "--python", torch_python, "--verify-case", "block_causal", "--html", file)
+    assert result.returncode == 0, result.stderr
+    page = chromium.Page(program, tmp_path / "profile")
+    try:
+        page.open(file)
+        assert page.complaints() == []
+        cells = "[...document.querySelectorAll('#verification tbody tr')].map((row) => row.innerText)"
+        page.run("document.getElementById('verification').open = true")
+        assert page.run(cells) == ["CrashingForCausalLM\tcrash → ok"]
+        assert "0 → 1 ok" in page.run("document.querySelector('.numbers').innerText.replaceAll('\\n', ' ')")
+        assert page.run("document.querySelector('article').dataset.verdict") == "ok"
+    finally:
+        page.close()
+
+
+def test_the_page_has_one_source_of_verdicts(tmp_path: Path) -> None:
+    result = run(tmp_path, "--html", tmp_path / "page.html", "--verdicts", tmp_path / "verdicts.json")
+    assert result.returncode == 2
+    assert "--verify has verdicts of its own: drop --verdicts" in result.stderr
 
 
 @pytest.mark.torch
