@@ -60,7 +60,8 @@ def _annotation(report: Report, decision: Decision, finding: Finding) -> str:
 
 def _command(level: str, message: str, **properties: object) -> str:
     listed = ",".join(f"{key}={_property(str(value))}" for key, value in properties.items())
-    return f"::{level} {listed}::{_data(message)}"
+    shown = "\n".join(printable(line) for line in message.splitlines())
+    return f"::{level} {listed}::{_data(shown)}"
 
 
 def _data(text: str) -> str:

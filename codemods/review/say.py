@@ -17,8 +17,15 @@ WORDS = {
 
 
 def say(console: Console, line: Text | str) -> None:
-    """Print one line as it is: a terminal may wrap it, but nothing in it is cut or interpreted."""
-    console.print(Text(line) if isinstance(line, str) else line, soft_wrap=True, highlight=False)
+    """Print one line as it is: a terminal may wrap it, but nothing in it is cut or interpreted.
+
+    Not by a CI job either: what starts with ``::`` would be a command to GitHub's, so the file of such a
+    name is called by its path.
+    """
+    text = Text(line) if isinstance(line, str) else line
+    if text.plain.lstrip().startswith("::"):
+        text = Text("./").append_text(text)
+    console.print(text, soft_wrap=True, highlight=False)
 
 
 def plural(count: int, word: str, words: str | None = None) -> str:

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Callable
+from pathlib import Path
 from textwrap import dedent
 
 import pytest
 
 from codemods.flex_passthrough.api import Plan, Settings, apply, plan
+from codemods.modelrepo.toolchain import find_toolchain
 
 # A package in the style of a transformers of 2025, as far as masks are concerned.
 LIBRARY = {
@@ -55,6 +58,21 @@ if is_torch_flex_attn_available():
 """
 
 FILE = "pkg/models/tiny/modeling_tiny.py"
+
+
+GROVE = Path(__file__).parents[2] / "fixtures" / "modular"
+
+
+@pytest.fixture
+def grove(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A copy of a small modular repository, converter and all, that pins the ruff at hand."""
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    copy = tmp_path / "grove"
+    shutil.copytree(GROVE, copy, ignore=shutil.ignore_patterns("__pycache__"))
+    version = find_toolchain(GROVE.parent, tmp_path / "none", install=False).ruff_version
+    setup = copy / "setup.py"
+    setup.write_text(setup.read_text("utf-8").replace("ruff==0.11.2", f"ruff=={version}"), "utf-8")
+    return copy
 
 
 @pytest.fixture

@@ -10,13 +10,11 @@ import pytest
 
 from codemods.flex_passthrough.api import Plan, apply, plan
 from codemods.flex_passthrough.by_hand import EditRefusedError, unbound_names
-from codemods.modelrepo.toolchain import find_toolchain
 from codemods.review.finding import Status
 
 from .conftest import FILE, HEAD, LIBRARY
 from .rules.test_flex001_missing_passthrough import ASKS, BUILD, model
 
-GROVE = Path(__file__).parents[2] / "fixtures" / "modular"
 TEST = "            if isinstance(attention_mask, BlockMask):\n"
 BRANCH = indent(ASKS, " " * 8)
 RETURN = "return attention_mask\n"
@@ -24,23 +22,10 @@ COMMENT = "            # A BlockMask is ready as it is\n"
 
 
 @pytest.fixture
-def grove(tmp_path: Path) -> Plan:
+def mirrored(grove: Path) -> Plan:
     """A repository without its converter: one root, and everything that follows it mirrored or copied."""
-    copy = tmp_path / "grove"
-    shutil.copytree(GROVE, copy, ignore=shutil.ignore_patterns("__pycache__", "utils"))
-    return plan([copy])
-
-
-@pytest.fixture
-def whole_grove(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """The repository with its converter, and the ruff at hand pinned."""
-    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
-    copy = tmp_path / "grove"
-    shutil.copytree(GROVE, copy, ignore=shutil.ignore_patterns("__pycache__"))
-    version = find_toolchain(GROVE.parent, tmp_path / "none", install=False).ruff_version
-    setup = copy / "setup.py"
-    setup.write_text(setup.read_text("utf-8").replace("ruff==0.11.2", f"ruff=={version}"), "utf-8")
-    return copy
+    shutil.rmtree(grove / "utils")
+    return plan([grove])
 
 
 @pytest.fixture
@@ -68,21 +53,21 @@ def test_the_text_is_the_definition_as_the_decision_leaves_it(one):
     assert text.endswith("        return torch.triu(input_tensor.new_ones(4, 4))\n")
 
 
-def test_all_that_follows_gets_the_same(grove):
-    (decision,) = (each for each in grove.decisions if each.changes)
-    text = grove.text_to_edit(decision.id)
-    again, edited = grove.edited(decision.id, text.replace(TEST, COMMENT + TEST))
+def test_all_that_follows_gets_the_same(mirrored):
+    (decision,) = (each for each in mirrored.decisions if each.changes)
+    text = mirrored.text_to_edit(decision.id)
+    again, edited = mirrored.edited(decision.id, text.replace(TEST, COMMENT + TEST))
     assert edited != decision.id
-    assert [change.name for change in again.changes] == [change.name for change in grove.changes]
-    for before, after in zip(grove.changes, again.changes, strict=True):
+    assert [change.name for change in again.changes] == [change.name for change in mirrored.changes]
+    for before, after in zip(mirrored.changes, again.changes, strict=True):
         assert after.after.decode() == before.after.decode().replace(TEST, COMMENT + TEST)
         assert COMMENT in after.after.decode()
     path, qualname = decision.root
-    assert again.notices == [*grove.notices, f"edited by hand: FLEX001 at {path} {qualname}"]
+    assert again.notices == [*mirrored.notices, f"edited by hand: FLEX001 at {path} {qualname}"]
 
 
-def test_a_converter_carries_the_edit_too(whole_grove):
-    planned = plan([whole_grove])
+def test_a_converter_carries_the_edit_too(grove):
+    planned = plan([grove])
     (decision,) = (each for each in planned.decisions if each.changes)
     text = planned.text_to_edit(decision.id)
     again, _ = planned.edited(decision.id, text.replace(TEST, COMMENT + TEST))
@@ -90,9 +75,9 @@ def test_a_converter_carries_the_edit_too(whole_grove):
     assert [change.name for change in again.changes if COMMENT.encode() not in change.after] == []
 
 
-def test_it_is_written_whole_and_only_where_it_stays(grove):
-    (decision,) = (each for each in grove.decisions if each.changes)
-    again, edited = grove.edited(decision.id, text_of(grove).replace(TEST, COMMENT + TEST))
+def test_it_is_written_whole_and_only_where_it_stays(mirrored):
+    (decision,) = (each for each in mirrored.decisions if each.changes)
+    again, edited = mirrored.edited(decision.id, text_of(mirrored).replace(TEST, COMMENT + TEST))
     rejected = again.without([edited])
     assert rejected.changes == [] and "edited by hand" not in " ".join(rejected.notices)
     apply(again)
@@ -100,11 +85,11 @@ def test_it_is_written_whole_and_only_where_it_stays(grove):
     assert [d.status for d in again.decisions if d.id == edited] == [Status.FIXED]
 
 
-def test_the_first_plan_stays_as_it_was(grove):
-    (decision,) = (each for each in grove.decisions if each.changes)
-    before = [change.after for change in grove.changes]
-    grove.edited(decision.id, text_of(grove).replace(TEST, COMMENT + TEST))
-    assert [change.after for change in grove.changes] == before
+def test_the_first_plan_stays_as_it_was(mirrored):
+    (decision,) = (each for each in mirrored.decisions if each.changes)
+    before = [change.after for change in mirrored.changes]
+    mirrored.edited(decision.id, text_of(mirrored).replace(TEST, COMMENT + TEST))
+    assert [change.after for change in mirrored.changes] == before
 
 
 def test_an_edit_can_be_edited(one):

@@ -15,20 +15,6 @@ from codemods.flex_passthrough.proposed import RegenerationError
 from codemods.modelrepo.toolchain import find_toolchain
 from codemods.review.patch import render_patch
 
-GROVE = Path(__file__).parents[2] / "fixtures" / "modular"
-
-
-@pytest.fixture
-def grove(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A copy of the repository that pins the ruff at hand."""
-    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
-    copy = tmp_path / "grove"
-    shutil.copytree(GROVE, copy, ignore=shutil.ignore_patterns("__pycache__"))
-    version = find_toolchain(GROVE.parent, tmp_path / "none", install=False).ruff_version
-    setup = copy / "setup.py"
-    setup.write_text(setup.read_text("utf-8").replace("ruff==0.11.2", f"ruff=={version}"), "utf-8")
-    return copy
-
 
 def run_command(*arguments: str | Path) -> subprocess.CompletedProcess[str]:
     """Run the command as a user does."""

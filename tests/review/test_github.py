@@ -2,10 +2,16 @@
 
 from __future__ import annotations
 
+import io
 import re
+from dataclasses import replace
 
+from rich.console import Console
+
+from codemods.review import terminal
 from codemods.review.github import render_annotations, render_summary
 from codemods.review.report import Report
+from codemods.source.problem import Problem
 
 
 def parse(line: str) -> tuple[str, dict[str, str], str]:
@@ -38,9 +44,40 @@ def test_annotations_are_read_as_they_were_meant(report):
     assert [level for level, _, _ in lines[1:]] == ["error", "error", "notice", "notice"]
 
 
-def test_a_finding_over_several_lines_has_no_columns(report):
-    from dataclasses import replace
+HOSTILE = "::stop-commands::x\n::error file=a::forged\r%0A::warning::\x1b[2J\u202e,a:b=c.py"
 
+
+def test_no_name_forges_a_line_or_a_property(report):
+    """A file of any name is one annotation about that file, and never a command of its own."""
+    for decision in report.decisions:
+        decision.root = (HOSTILE, HOSTILE)
+        decision.findings = [
+            replace(f, path=HOSTILE, message=HOSTILE, reason=HOSTILE) for f in decision.findings
+        ]
+    report.problems = [Problem(HOSTILE, 1, 1, HOSTILE)]
+    lines = render_annotations(report).split("\n")
+    assert len(lines) == 6 and lines.pop() == ""
+    for line in lines:
+        _, place, message = parse(line)
+        assert place["file"] == HOSTILE
+        assert set(place) <= {"file", "line", "col", "endLine", "endColumn", "title"}
+        assert "\x1b" not in message and "\u202e" not in message
+    assert "\n::" not in render_summary(report) and "\x1b" not in render_summary(report)
+
+
+def test_no_name_is_a_command_among_what_is_said(report):
+    report.decisions[0].root = ("::error::forged.py", "f")
+    report.problems = [Problem("::stop-commands::x.py", 1, 1, "no")]
+    out = io.StringIO()
+    console = Console(file=out, width=80)
+    terminal.print_problems(report, console)
+    terminal.print_findings(report, console, verbosity=2)
+    assert "./::stop-commands::x.py:1:1: no\n" in out.getvalue()
+    assert "./::error::forged.py f\n" in out.getvalue()
+    assert [line for line in out.getvalue().splitlines() if line.lstrip().startswith("::")] == []
+
+
+def test_a_finding_over_several_lines_has_no_columns(report):
     finding = report.decisions[0].findings[0]
     finding.span = replace(finding.span, end_line=12)
     _, place, _ = parse(render_annotations(report).splitlines()[1])

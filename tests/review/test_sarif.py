@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import json
+from dataclasses import replace
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
@@ -27,7 +28,7 @@ def apply_fix(fix: dict, bases: dict) -> dict[str, bytes]:
     for change in fix["artifactChanges"]:
         artifact = change["artifactLocation"]
         base = Path(unquote(urlsplit(bases[artifact["uriBaseId"]]["uri"]).path))
-        data = (base / unquote(artifact["uri"])).read_bytes()
+        data = (base / unquote(artifact["uri"], errors="surrogateescape")).read_bytes()
         lines = data.split(b"\n")
         starts = [0]
         for line in lines:
@@ -77,9 +78,23 @@ def test_fixes_of_odd_files(report, before, after):
     assert apply_fix(fix, run["originalUriBaseIds"]) == {"odd%20file.py": after}
 
 
-def test_fingerprints_outlast_lines_and_tell_findings_apart(report):
-    from dataclasses import replace
+@pytest.mark.parametrize("name", ["a\nb.py", "::error::x%0A.py", "\x1b[2J.py", "caf\udce9 ?#.py", "a%2Fb.py"])
+def test_hostile_names_come_back_as_they_are(report, name):
+    path = report.root / name
+    path.write_bytes(b"one\n")
+    report.decisions[0].findings[0].path = name
+    report.decisions[0].changes = (Change(path, name, b"one\n", b"two\n", "edited"),)
+    log = log_of(report)
+    jsonschema.Draft7Validator(SCHEMA).validate(log)
+    (run,) = log["runs"]
+    result = next(result for result in run["results"] if "fixes" in result)
+    (uri,) = apply_fix(result["fixes"][0], run["originalUriBaseIds"])
+    assert unquote(uri, errors="surrogateescape") == name
+    assert result["locations"][0]["physicalLocation"]["artifactLocation"]["uri"] == uri
+    assert urlsplit(uri).path == uri and uri.isascii() and uri.isprintable()
 
+
+def test_fingerprints_outlast_lines_and_tell_findings_apart(report):
     def prints() -> list[str]:
         results = log_of(report)["runs"][0]["results"]
         return [result["partialFingerprints"]["finding/v1"] for result in results]
