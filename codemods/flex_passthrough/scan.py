@@ -88,6 +88,8 @@ def scan(
         for diagnosis in diagnoses:
             key = (diagnosis.rule, diagnosis.function, diagnosis.mend)
             diagnosed = found.setdefault(key, Diagnosed(diagnosis))
+            if len(diagnosis.steps) < len(diagnosed.diagnosis.steps):  # the shortest way says most
+                diagnosed.diagnosis = diagnosis
             diagnosed.ties |= dict.fromkeys(diagnosis.ties)
             diagnosed.ways.add(diagnosis.way or reach.ways.get(diagnosis.function, Way.INPUTS))
             (diagnosed.claiming if claims else diagnosed.others).append(entry.name)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from codemods.maskflow import conditions, known, members, surface, targets
 from codemods.maskflow.arguments import Arguments, expand_double_star, expand_star
-from codemods.maskflow.frame import Frame
+from codemods.maskflow.frame import Frame, last_name
 from codemods.maskflow.hierarchy import Hierarchy
 from codemods.maskflow.index import Function
 from codemods.maskflow.values import (
@@ -22,6 +22,7 @@ from codemods.maskflow.values import (
     Bound,
     ClassRef,
     Closure,
+    Config,
     Instance,
     Method,
     Outside,
@@ -50,6 +51,8 @@ def call(node: ast.Call, frame: Frame, evaluator: Evaluator) -> Value:
     callee = evaluator.evaluate(node.func, frame)
     given = arguments(node, frame, evaluator)
     if isinstance(node.func, ast.Attribute):
+        if node.func.attr in known.FROM_CONFIG:
+            return _from_config(node.func.value, given, frame, evaluator)
         targets.mutate(node.func, given, frame, evaluator)
         if node.func.attr in known.CALLS_ITS_ARGUMENT and given.positional:
             return _apply(given.positional[0], given.without(1), node, frame, evaluator)
@@ -107,6 +110,22 @@ def _getattr(node: ast.Call, name: str, frame: Frame, evaluator: Evaluator) -> V
     return union(*held) or UNKNOWN
 
 
+def _from_config(maker: ast.expr, given: Arguments, frame: Frame, evaluator: Evaluator) -> Value:
+    """Return the model that a class, or an Auto class, makes of a configuration."""
+    configs = given.positional[0] if given.positional else given.keyword("config") or NOTHING
+    auto = last_name(maker)
+    made: list[Value] = []
+    for config in configs:
+        of: Value = frozenset({config})
+        if auto.startswith("AutoModel") and isinstance(config, Config) and config.cls is not None:
+            model = evaluator.calls.composition.model(auto, config.cls)
+            classes = [model] if model is not None else []
+        else:
+            classes = [atom.cls for atom in evaluator.evaluate(maker, frame) if isinstance(atom, ClassRef)]
+        made += [evaluator.calls.instantiate(each, Arguments((of,)), frame) for each in classes]
+    return union(*made) or UNKNOWN
+
+
 def _apply(callee: Value, given: Arguments, node: ast.Call, frame: Frame, evaluator: Evaluator) -> Value:
     _confirm(callee, given, node, frame, evaluator)
     return union(*(apply(atom, given, node, frame, evaluator) for atom in callee)) or UNKNOWN
@@ -141,6 +160,8 @@ def apply(atom: Atom, given: Arguments, node: ast.Call, frame: Frame, evaluator:
         )
         return _apply(atom.function, merged, node, frame, evaluator)
     if isinstance(atom, AttentionInterface):
+        if isinstance(node.func, ast.Attribute) and node.func.attr == "get_interface":
+            return _interface(atom, given, evaluator)
         return BLOCK if atom.makes_masks else _ATTENTION_RESULT
     if isinstance(atom, Outside):
         return _call_outside(atom, given, node, frame, evaluator)
@@ -149,6 +170,14 @@ def apply(atom: Atom, given: Arguments, node: ast.Call, frame: Frame, evaluator:
     elif isinstance(atom, Unknown) and given.carry_block():
         frame.record.unresolved.add((frame.module.source.name, node.lineno))
     return UNKNOWN
+
+
+def _interface(table: AttentionInterface, given: Arguments, evaluator: Evaluator) -> Value:
+    """Return the attention function that the table hands out: its default, where eager attention runs."""
+    default = given.positional[1] if len(given.positional) > 1 else given.keyword("default")
+    if evaluator.calls.eager is not None and default is not None:
+        return default
+    return frozenset({table})
 
 
 def _call_outside(

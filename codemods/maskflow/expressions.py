@@ -8,6 +8,7 @@ from typing import Any, Protocol
 
 from codemods.maskflow import calling, conditions, known, members, operators, targets
 from codemods.maskflow.arguments import Arguments, expand_double_star
+from codemods.maskflow.composition import Composition
 from codemods.maskflow.frame import Frame
 from codemods.maskflow.hierarchy import Hierarchy
 from codemods.maskflow.index import Assignment, Class, Function, Index
@@ -36,9 +37,13 @@ class Calls(Protocol):
 
     Attributes:
         wide: whether anything may be given to a model, or tokens and masks only.
+        eager: the model within the model that is being evaluated and runs eager attention.
+        composition: which model stands inside another.
     """
 
     wide: bool
+    eager: Class | None
+    composition: Composition
 
     def invoke(
         self,

@@ -7,6 +7,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 
 from codemods.maskflow.arguments import Arguments, bind
+from codemods.maskflow.composition import Composition
 from codemods.maskflow.expressions import Evaluator
 from codemods.maskflow.frame import Environment, Frame, Record, SiteKey
 from codemods.maskflow.hierarchy import Hierarchy
@@ -23,6 +24,7 @@ from codemods.maskflow.values import (
     Bound,
     ClassRef,
     Closure,
+    Config,
     Dict,
     Instance,
     List,
@@ -130,13 +132,16 @@ class MaskFlow:
         self._losses: dict[Function, MaskMethod] = {}
         self._outcomes: dict[tuple[object, ...], _Outcome] = {}
         self._active: set[tuple[object, ...]] = set()
-        self._instances: dict[tuple[Class, Arguments], Instance] = {}
+        self._instances: dict[tuple[object, ...], Instance] = {}
         self._module_values: dict[ast.expr, Value] = {}
         self._depth = 0
         self._generating = False
         self._comes_back: dict[Function, bool] = {}
         self._by_way: dict[tuple[Site, Way], Site] = {}
         self.wide = False
+        self.eager: Class | None = None
+        self.composition = Composition(hierarchy)
+        self._claims = False
 
     def follow(self, entry: Class) -> Reach | None:
         """Follow a BlockMask into ``entry.forward``; None if that takes no mask.
@@ -154,6 +159,7 @@ class MaskFlow:
         if not masks:
             return None
         self.index.work.models_followed += 1
+        self._claims = self.hierarchy.claims_flex(entry)
         while True:
             records = {way: Record() for way in Way}
             self._enter(entry, forward, names[1:], masks, records[Way.PLAIN])
@@ -178,7 +184,7 @@ class MaskFlow:
                 key=lambda method: (method.function.module.name, method.function.node.lineno),
             ),
             unresolved=record.unresolved,
-            over=next((name for name in names[1:] if "mask" not in name), "input_ids"),
+            over=_over(names[1:]),
             asked=tuple(sorted(asked, key=lambda function: (function.module.name, function.node.lineno))),
             ways={
                 function: next(way for way, each in records.items() if function in each.asked)
@@ -204,7 +210,7 @@ class MaskFlow:
         self, entry: Class, forward: Function, names: list[str], masks: list[str], record: Record
     ) -> None:
         """Follow a call of ``forward`` with tokens and masks; the rest is what its default is, or open."""
-        instance = self._instance(entry, Arguments((CONFIG,)))
+        instance = self._model(entry)
         if not self.wide:
             masks = [name for name in masks if _PARTNERS[name] in names] or masks
         given = dict.fromkeys(masks, BLOCK)
@@ -237,7 +243,7 @@ class MaskFlow:
         root = Frame(prepare.module, prepare, {}, (step,), record)
         self._generating = True
         try:
-            instance = self._instance(entry, Arguments((CONFIG,)))
+            instance = self._model(entry)
             self._evaluate(prepare, instance, given, root, MASK_PARAMETERS[0], prepare.node.lineno)
         finally:
             self._generating = False
@@ -279,6 +285,8 @@ class MaskFlow:
     ) -> Value:
         """Call a function that may turn out to be a mask method."""
         parameter = _parameter(function, receiver, given)
+        if self.eager is not None:  # nothing is mended for a model that does not run flex attention
+            return self._evaluate(function, receiver, given, frame, parameter, line)
         steps = (*frame.steps, Step(function, parameter, frame.module.source.name, line))
         frame.record.asked.setdefault(function, steps)
         if function in self._mended:
@@ -306,8 +314,25 @@ class MaskFlow:
         parameter: str,
         line: int,
     ) -> Value:
+        outside = self.eager
+        if isinstance(receiver, Instance):
+            self.eager = receiver.eager or outside
+        try:
+            return self._evaluate_here(function, receiver, given, frame, parameter, line)
+        finally:
+            self.eager = outside
+
+    def _evaluate_here(
+        self,
+        function: Function,
+        receiver: Instance | ClassRef | None,
+        given: Arguments,
+        frame: Frame,
+        parameter: str,
+        line: int,
+    ) -> Value:
         bound = given if receiver is None else given.shifted(frozenset({receiver}))
-        key = (function, bound, self._generating, self.wide)
+        key = (function, bound, self._generating, self.wide, self.eager)
         known_outcome = self._outcomes.get(key)
         if known_outcome is None:
             if key in self._active or self._depth >= _DEEPEST:
@@ -345,6 +370,7 @@ class MaskFlow:
             receiver=receiver if isinstance(receiver, Instance) else (outer.receiver if outer else None),
             owner=function.owner or (outer.owner if outer else None),
             outer=outer,
+            eager=self.eager,
         )
         for name, default in missing:
             env[name] = self._default(name, default, function.module)
@@ -389,18 +415,31 @@ class MaskFlow:
         if given.carry_block() and not self.hierarchy.is_torch_module(cls):
             # An output class or other record that merely holds the mask.
             return UNKNOWN
-        return frozenset({self._instance(cls, given)})
+        if not self.hierarchy.is_pretrained_model(cls):
+            return frozenset({self._instance(cls, given)})
+        outside = self.eager
+        if self._claims and _of_a_part(given) and not self.hierarchy.claims_flex(cls):
+            self.eager = outside or cls
+        try:
+            return frozenset({self._instance(cls, _as_whole(given))})
+        finally:
+            self.eager = outside
+
+    def _model(self, entry: Class) -> Instance:
+        """Return an object of a model class with its own configuration."""
+        config = Config(self.composition.configuration(entry))
+        return self._instance(entry, Arguments((frozenset({config}),)))
 
     def _instance(self, cls: Class, given: Arguments) -> Instance:
-        key = (cls, given)
+        key = (cls, given, self.eager)
         made = self._instances.get(key)
         if made is None:
-            made = self._instances[key] = Instance(cls)
+            made = self._instances[key] = Instance(cls, self.eager)
             self.index.work.objects_made += 1
             owner, init = self.hierarchy.find_with_owner(cls, "__init__")
             if isinstance(init, Function) and owner is not None and self._depth < _DEEPEST:
                 if owner.name == "PreTrainedModel":
-                    made.attributes["config"] = CONFIG
+                    made.attributes["config"] = next(iter(given.positional), CONFIG)
                 else:
                     self._depth += 1
                     self._run(init, made, given.shifted(frozenset({made})), ())
@@ -426,6 +465,28 @@ class MaskFlow:
     def _module_frame(self, module: Module) -> Frame:
         env: Environment = {}
         return Frame(module, Function(module, _NOWHERE, "<module>"), env, (), Record())
+
+
+def _over(names: list[str]) -> str:
+    """Return the input that a model's mask is about: its tokens, where it takes any."""
+    if "input_ids" in names:
+        return "input_ids"
+    return next((name for name in names if "mask" not in name), "input_ids")
+
+
+def _of_a_part(given: Arguments) -> bool:
+    """Whether a model is made of a part of another's configuration."""
+    return any(isinstance(atom, Config) and atom.part for value in given.everything() for atom in value)
+
+
+def _as_whole(given: Arguments) -> Arguments:
+    """Return the arguments with which the same model would be made on its own."""
+
+    def whole(value: Value) -> Value:
+        return frozenset(Config(atom.cls) if isinstance(atom, Config) else atom for atom in value)
+
+    keywords = tuple((name, whole(value)) for name, value in given.keywords)
+    return Arguments(tuple(map(whole, given.positional)), keywords, given.rest)
 
 
 def _matters_without_mask(function: Function, receiver: Instance | ClassRef | None) -> bool:

@@ -11,8 +11,9 @@ from codemods.maskflow.values import NOTHING, Instance, Value, union
 
 Environment = dict[str, Value]
 
-# A site is one operation at one place of a module, whatever way leads there.
-SiteKey = tuple[str, int, int, str]
+# A site is one operation at one place of a module, whatever way leads there, under flex attention or (in
+# the model that is named) eager attention.
+SiteKey = tuple[str, int, int, str, Class | None]
 
 
 @dataclass
@@ -34,7 +35,7 @@ class Record:
 
     def add_site(self, site: Site) -> None:
         """Take over a site: the first way to it that is certain, else the first."""
-        key = (site.function.module.name, site.node.lineno, site.node.col_offset, site.operation)
+        key = (site.function.module.name, site.node.lineno, site.node.col_offset, site.operation, site.eager)
         known = self.sites.get(key)
         if known is None or (site.certain and not known.certain):
             self.sites[key] = site
@@ -54,7 +55,7 @@ class Frame:
     """The state of one evaluation.
 
     ``env`` is None-free: code after a ``return`` is not evaluated at all. ``outer`` is the frame
-    whose names a nested function sees.
+    whose names a nested function sees. ``eager`` is the model around it that runs eager attention.
     """
 
     module: Module
@@ -65,6 +66,7 @@ class Frame:
     receiver: Instance | None = None
     owner: Class | None = None
     outer: Frame | None = None
+    eager: Class | None = None
     returned: list[Value] = field(default_factory=list)
     yielded: list[Value] = field(default_factory=list)
     breaks: list[list[Environment]] = field(default_factory=list)
@@ -87,7 +89,16 @@ class Frame:
     ) -> None:
         """Record an operation that a BlockMask cannot answer, or (not ``crash``) answers otherwise."""
         self.record.add_site(
-            Site(self.function, node, ast.unparse(subject), operation, crash, certain, self.steps)
+            Site(
+                self.function,
+                node,
+                ast.unparse(subject),
+                operation,
+                crash,
+                certain,
+                self.steps,
+                eager=self.eager,
+            )
         )
 
 

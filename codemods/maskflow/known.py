@@ -33,8 +33,10 @@ from codemods.maskflow.values import (
 MASK_TABLE = "ALL_MASK_ATTENTION_FUNCTIONS"
 ATTENTION_TABLES = frozenset({"ALL_ATTENTION_FUNCTIONS", MASK_TABLE})
 
-# What a configuration says of its attention implementation while flex attention runs.
+# What a configuration says of its attention implementation while flex attention runs, and in a part
+# of the model that does not claim it.
 IMPLEMENTATION = "flex_attention"
+FALLBACK = "eager"
 IMPLEMENTATION_ATTRIBUTES = frozenset(
     {"_attn_implementation", "_attn_implementation_internal", "attn_implementation"}
 )
@@ -48,6 +50,9 @@ CONFIG_DEFAULTS: dict[str, object] = {
 
 # Configuration values that a plain call leaves as they are by default.
 PLAIN_SETTINGS: dict[str, object] = {"output_router_logits": False}
+
+# Class methods that make a model of a configuration.
+FROM_CONFIG = frozenset({"from_config", "_from_config"})
 
 # Methods of a model's base class that have nothing to do with masks and are costly to follow.
 NOT_FOLLOWED = frozenset({"post_init", "init_weights", "_init_weights", "tie_weights", "from_pretrained"})

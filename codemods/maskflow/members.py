@@ -59,9 +59,9 @@ def attribute_of(atom: Atom, name: str, node: ast.expr, frame: Frame, evaluator:
     if isinstance(atom, Block):
         return _block_attribute(atom, name, node, frame, evaluator)
     if name in known.IMPLEMENTATION_ATTRIBUTES and isinstance(atom, (Config, Unknown, Instance)):
-        return const(known.IMPLEMENTATION)
+        return const(known.FALLBACK if evaluator.calls.eager else known.IMPLEMENTATION)
     if isinstance(atom, Config):
-        return _config_attribute(name, evaluator)
+        return _config_attribute(atom, name, evaluator)
     if isinstance(atom, Instance):
         return _instance_attribute(atom, name, frame, evaluator)
     if isinstance(atom, Super):
@@ -153,7 +153,8 @@ def _item(atom: Atom, key: Value, node: ast.Subscript, frame: Frame, evaluator: 
             crash=False,
             certain=atom.certain,
         )
-        return UNKNOWN
+        # Under flex attention the place gets mended; elsewhere the BlockMask of those blocks goes on.
+        return UNKNOWN if frame.eager is None else frozenset({atom})
     if isinstance(atom, AttentionInterface):
         return frozenset({atom})
     if isinstance(atom, Tuple):
@@ -167,7 +168,11 @@ def _item(atom: Atom, key: Value, node: ast.Subscript, frame: Frame, evaluator: 
     return UNKNOWN
 
 
-def _config_attribute(name: str, evaluator: Evaluator) -> Value:
+def _config_attribute(config: Config, name: str, evaluator: Evaluator) -> Value:
+    composition = evaluator.calls.composition
+    if config.cls is not None and (name.endswith("_config") or name in composition.parts(config.cls)):
+        part = composition.part(config.cls, name)
+        return frozenset({Config(part, part is not None)})
     if name == "config" or name.endswith("_config"):
         return CONFIG
     if name in known.CONFIG_DEFAULTS:

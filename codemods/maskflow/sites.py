@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from enum import Enum
 
-from codemods.maskflow.index import Function
+from codemods.maskflow.index import Class, Function
 
 
 class Way(str, Enum):
@@ -50,6 +50,7 @@ class Site:
         certain: False if the mask comes from a dict of masks by layer type, and may be another one.
         steps: the calls from a model's ``forward`` to here.
         way: what has to be given to get here.
+        eager: the model within the model that runs eager attention here, as it does not claim flex attention.
     """
 
     function: Function
@@ -60,6 +61,7 @@ class Site:
     certain: bool
     steps: tuple[Step, ...]
     way: Way = Way.PLAIN
+    eager: Class | None = None
 
     @property
     def line(self) -> int:

@@ -60,7 +60,13 @@ class Unknown:
 
 @dataclass(frozen=True)
 class Config:
-    """A model configuration: its values are open, except for the attention implementation."""
+    """A model configuration: its values are open, except for the attention implementation.
+
+    ``cls`` is its class, where that is known; ``part`` says that it is one of another's parts.
+    """
+
+    cls: Class | None = None
+    part: bool = False
 
 
 @dataclass(frozen=True)
@@ -109,9 +115,13 @@ class Dict:
 
 @dataclass(eq=False)
 class Instance:
-    """An object of a class of the tree. Attributes only ever gain values: nothing set is forgotten."""
+    """An object of a class of the tree. Attributes only ever gain values: nothing set is forgotten.
+
+    ``eager`` is the model that it stands in, if that runs eager attention whatever is asked for.
+    """
 
     cls: Class
+    eager: Class | None = None
     attributes: dict[str, Value] = field(default_factory=dict)
 
 

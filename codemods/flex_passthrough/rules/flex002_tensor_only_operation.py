@@ -26,6 +26,7 @@ from codemods.flex_passthrough.mends.names import local_name
 from codemods.flex_passthrough.mends.window import compose_window
 from codemods.flex_passthrough.rules import flex006_live_capture as live_capture
 from codemods.flex_passthrough.rules.counted_positions import counted_positions
+from codemods.flex_passthrough.rules.eager_parts import diagnose_eager_parts
 from codemods.flex_passthrough.rules.pooling import mean_without_mask
 from codemods.flex_passthrough.rules.rule import Diagnosis, Mend, Mended, Place, Rule, speaking_of_tokens
 from codemods.flex_passthrough.rules.token_weights import AsWithoutMask, loss_without_mask, only_weighs_tokens
@@ -108,6 +109,7 @@ class SlidingWindow:
 
 def diagnose(reach: Reach) -> Iterator[Diagnosis]:
     """Yield one diagnosis for each guard that is missing, or each site that no guard can mend."""
+    yield from diagnose_eager_parts(reach)
     yield from speaking_of_tokens(reach, _diagnose(reach))
 
 
@@ -116,7 +118,7 @@ def _diagnose(reach: Reach) -> Iterator[Diagnosis]:
     clones = live_capture.ties(reach) if any(_is_of_generation(site) for site in reach.sites) else ()
     by_function: dict[Function, list[Site]] = {}
     for site in reach.sites:
-        if site.function not in mended:
+        if site.function not in mended and site.eager is None:
             by_function.setdefault(site.function, []).append(site)
     for function, sites in by_function.items():
         tied = any(_is_of_generation(site) for site in sites)
