@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import shutil
@@ -163,6 +164,77 @@ def test_action_asks_for_nothing_that_is_not_there():
     assert all(option in shown for option in set(re.findall(r"(?<![\w-])--[a-z-]+", text)))
     # No input is ever part of a script's text: it could be a script itself.
     assert all("${{" not in step.get("run", "") for step in action["runs"]["steps"])
+
+
+def test_action_follows_the_schema_of_actions():
+    program = shutil.which(
+        "check-jsonschema", path=f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
+    )
+    if program is None:
+        pytest.skip("check-jsonschema is not installed")
+    command = [program, "--builtin-schema", "vendor.github-actions", ROOT / "action.yml"]
+    done = subprocess.run(command, capture_output=True, text=True)
+    assert done.returncode == 0, done.stdout
+
+
+def run_action(tree: Path, **given: str) -> tuple[int, str, str]:
+    """Run the steps of the action as a runner does, and return its status, its log and the job's summary.
+
+    What installs the package is left out: ``flex-passthrough`` is this checkout's.
+    """
+    action = yaml.safe_load((ROOT / "action.yml").read_text())
+    inputs = {name: given.get(name, entry["default"]) for name, entry in action["inputs"].items()}
+    programs, summary = tree / "bin", tree / "summary.md"
+    programs.mkdir()
+    scripts = {
+        "flex-passthrough": f'exec {sys.executable} -m codemods.flex_passthrough "$@"',
+        "python": f'echo "$@" > {tree}/installed',
+    }
+    for name, script in scripts.items():
+        (programs / name).write_text(f"#!/bin/sh\n{script}\n")
+        (programs / name).chmod(0o755)
+    env = {**os.environ, "PYTHONPATH": str(ROOT), "PATH": f"{programs}{os.pathsep}{os.environ['PATH']}"}
+    env |= {"GITHUB_ACTIONS": "true", "GITHUB_STEP_SUMMARY": str(summary), "GITHUB_ACTION_PATH": str(ROOT)}
+
+    def value(text: str) -> str:
+        return re.sub(r"\$\{\{ inputs\.([\w-]+) \}\}", lambda found: inputs[found[1]], text)
+
+    log = ""
+    for step in action["runs"]["steps"]:
+        if "run" not in step or (step.get("if") == "inputs.sarif != ''" and not inputs["sarif"]):
+            continue
+        own = {name: value(text) for name, text in step.get("env", {}).items()}
+        bash = ["bash", "--noprofile", "--norc", "-eo", "pipefail", "-c", step["run"]]
+        done = subprocess.run(bash, cwd=tree, env={**env, **own}, capture_output=True, text=True, timeout=300)
+        log += done.stdout
+        if done.returncode:
+            break
+    return done.returncode, log, summary.read_text() if summary.exists() else ""
+
+
+def test_action_fails_where_something_is_to_be_fixed_and_shows_it(tree):
+    git(tree, "init", "--quiet")
+    status, log, summary = run_action(tree, path="pkg", sarif="findings.sarif")
+    assert status == 1
+    assert re.search(r"^::error file=pkg/models/tiny/modeling_tiny.py,line=\d+", log, re.MULTILINE)
+    assert "to fix** in 1 file." in summary
+    assert json.loads((tree / "findings.sarif").read_text())["runs"][0]["results"]
+    assert (tree / "installed").read_text().split() == ["-m", "pip", "install", "--quiet", str(ROOT)]
+    assert (tree / TINY).read_text() == BEFORE
+
+
+def test_action_passes_where_nothing_is_to_be_fixed(tree):
+    (tree / TINY).write_text(AFTER)
+    status, log, summary = run_action(tree, path="pkg")
+    assert (status, log) == (0, "")
+    assert "Nothing to fix" in summary
+    assert not (tree / "findings.sarif").exists()
+
+
+def test_inputs_of_the_action_are_words_and_no_script(tree):
+    status, _, _ = run_action(tree, path="pkg; touch sprung", args="--check $(touch sprung) `touch sprung`")
+    assert status == 2
+    assert not (tree / "sprung").exists()
 
 
 def test_completion_is_for_the_name_of_the_script():
