@@ -77,14 +77,15 @@ def truth(releases: list[dict[str, Any]]) -> Iterator[str]:
         the repaired tree. What is reported only is true if it breaks in the repaired tree."""
     )
     yield from (
-        "| release | crash sites | foreseen | safe findings: plain | with a cache | other inputs | sample |",
-        "|---|---|---|---|---|---|---|",
+        "| release | crash sites | foreseen | safe findings | plain | with a cache | other inputs | sample |",
+        "|---|---|---|---|---|---|---|---|",
     )
     for each in releases:
         recall, sample = each["recall"], each["sample"]
         columns = [
             str(recall["sites"]) if recall else "-",
             str(recall["found"]) if recall else "-",
+            _all(each["precision"]),
             *(_precision(each["precision"], way) for way in ("plain", "generation", "inputs")),
             _sample(sample),
         ]
@@ -114,6 +115,13 @@ def _precision(precision: dict[str, Any] | None, way: str) -> str:
         return "-"
     behind = f" ({measured['behind']} behind)" if measured["behind"] else ""
     return f"{measured['true']} of {measured['run']}{behind}"
+
+
+def _all(precision: dict[str, Any] | None) -> str:
+    if not precision:
+        return "-"
+    true, run = (sum(way[name] for way in precision.values()) for name in ("true", "run"))
+    return f"{true} of {run} ({percent(true, run)})"
 
 
 def packages(measured: list[dict[str, Any]]) -> Iterator[str]:

@@ -57,7 +57,7 @@ def test_what_the_page_says_of_a_release(written):
     assert "source `t0`, harness `h0`" in " ".join(page.split())
     assert "| 4.51.3 | 1 of 2 | 1 | 3 | 33.3 % | 66.7 % | 1 | 0 | 1 |" in page
     assert "| 4.51.3 | 3 | all | nothing | the same | 9 | none |" in page
-    assert "| 4.51.3 | 2 | 1 | 1 of 2 (1 behind) | 1 of 1 | 1 of 1 | 2 of 2 true |" in page
+    assert "| 4.51.3 | 2 | 1 | 3 of 4 (75.0 %) | 1 of 2 (1 behind) | 1 of 1 | 1 of 1 | 2 of 2 true |" in page
     assert "- missed: transformers/b.py:1 (AModel)" in page
     assert "- false alarm (plain): FLEX002 a.py:9 A.forward" in page
     assert (data["tool"], data["releases"][0]["ok_after"]) == ("t0", 2)
@@ -75,7 +75,7 @@ def test_a_forward_that_got_dearer_is_marked(written):
 
 def test_what_is_not_measured_is_a_dash(written):
     page, _ = written([release(recall=None, precision=None, sample=None, memory=None)])
-    assert "| 4.51.3 | - | - | - | - | - | - |" in page
+    assert "| 4.51.3 | - | - | - | - | - | - | - |" in page
     assert "## What masks cost" not in page
 
 
