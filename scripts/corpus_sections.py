@@ -49,9 +49,10 @@ def memory(releases: list[dict[str, Any]]) -> Iterator[str]:
     yield from ("", "## What masks cost", "")
     yield from prose(
         f"""One forward of {TOKENS:,} tokens under flex attention, four layers, by `scripts/memory.py`: what
-        it adds to the process's memory at its peak, how many BlockMasks are made in it, and what
-        attention is given. Attention itself is left out, for unfused on a CPU it is dense whatever its
-        mask. A model with windowed and full layers needs two masks, and no more."""
+        it adds to the process's memory at its peak, how many BlockMasks are made in it (a causal one, and
+        one for a window, whatever the number of layers), and what attention is given. Attention itself is
+        left out, for unfused on a CPU it is dense whatever its mask. A forward that is given no mask and
+        hands none to attention is not causal, so its memory says nothing."""
     )
     yield from (
         "| release | model | mask | before | after |",
