@@ -13,6 +13,7 @@ from codemods.flex_passthrough.rules.rule import Diagnosis, Rule, Tie
 from codemods.maskflow.flow import MaskFlow, Reach, models
 from codemods.maskflow.hierarchy import CLAIM, Hierarchy
 from codemods.maskflow.index import Class, Function, Index, Module
+from codemods.maskflow.patches import Patch, may_patch, patches
 from codemods.maskflow.sites import Way
 from codemods.source.problem import Problem, SourceError
 from codemods.source.text import read_bytes
@@ -63,12 +64,13 @@ def scan(
         rules: those to ask; all by default.
         progress: told (what is done, steps done, steps in all).
     """
-    hierarchy = Hierarchy(index)
+    modules, attached = _modules(index, files)
+    hierarchy = Hierarchy(index, attached)
     flow = MaskFlow(index, hierarchy)
     asked = list(RULES.values()) if rules is None else list(rules)
     found: dict[tuple[object, ...], Diagnosed] = {}
     unresolved: set[tuple[str, int]] = set()
-    entries = models(index, hierarchy, _modules(index, files))
+    entries = models(index, hierarchy, modules)
     for done, entry in enumerate(entries):
         if progress is not None:
             progress("following masks", done, len(entries))
@@ -109,17 +111,29 @@ def _too_deep(entry: Class) -> Problem:
     return Problem(entry.module.source.name, entry.node.lineno, 1, message)
 
 
-def _modules(index: Index, files: Sequence[Path]) -> Iterator[Module]:
+def _modules(index: Index, files: Sequence[Path]) -> tuple[list[Module], list[Patch]]:
+    """Return the modules that may hold models, and what files put into classes from outside.
+
+    The models around a class that gets such a function are looked at with it, wherever they stand.
+    """
+    modules: dict[Module, None] = {}
+    attached: list[Patch] = []
     for path in files:
         try:
             data = read_bytes(path, path.name)
         except SourceError:
             data = b"".join(_MARKS)  # the index reports why it cannot be read
-        inherits = CLAIM.encode() in data and b"def forward" not in data
-        if (inherits or all(mark in data for mark in _MARKS)) and not _has_generated_twin(path):
+        if may_patch(data) and (module := index.module_at(path)) is not None:
+            attached += patches(index, module)
+        if _may_hold_models(data) and not _has_generated_twin(path):
             module = index.module_at(path)
-            if module is not None:
-                yield module
+            modules |= {module: None} if module is not None else {}
+    return list(modules | dict.fromkeys(patch.cls.module for patch in attached)), attached
+
+
+def _may_hold_models(data: bytes) -> bool:
+    inherits = CLAIM.encode() in data and b"def forward" not in data
+    return inherits or all(mark in data for mark in _MARKS)
 
 
 def _has_generated_twin(path: Path) -> bool:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Sequence
+from dataclasses import replace
 
 from codemods.maskflow.definitions import Assignment, Import, Module, definition, in_order
 from codemods.maskflow.outline import Piece, outline
@@ -33,6 +34,13 @@ def bind(module: Module) -> None:
     module.work.files_parsed += 1
     module.__dict__["syntax"] = syntax = parse(module.source)
     _Binder(module).bind(syntax.body)
+
+
+def bind_within(module: Module, body: Sequence[ast.stmt]) -> Module:
+    """Return ``module`` as code in a function's ``body`` sees it: with what is imported and defined there."""
+    inner = replace(module, bindings=dict(module.bindings), star_imports=list(module.star_imports))
+    _Binder(inner).bind(body)
+    return inner
 
 
 class _Binder:

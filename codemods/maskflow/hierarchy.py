@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import ast
+from collections.abc import Iterable
 
 from codemods.maskflow.index import Class, External, Function, Index, Module
+from codemods.maskflow.patches import Patch
 
 CLAIM = "_supports_flex_attn"
 
@@ -15,8 +17,9 @@ _TORCH_BASES = ("torch.nn.Module", "torch.nn.modules.module.Module")
 class Hierarchy:
     """Answers questions about classes of an :class:`Index`; every answer is computed once."""
 
-    def __init__(self, index: Index) -> None:
+    def __init__(self, index: Index, patches: Iterable[Patch] = ()) -> None:
         self.index = index
+        self._patched = {(patch.cls, patch.name): patch.function for patch in patches}
         self._linear: dict[Class, tuple[Class | External, ...]] = {}
 
     def linearize(self, cls: Class) -> tuple[Class | External, ...]:
@@ -55,8 +58,11 @@ class Hierarchy:
         if after is not None and after in order:
             order = order[order.index(after) + 1 :]
         for base in order:
-            if isinstance(base, Class) and name in base.members:
-                return base, base.members[name]
+            if isinstance(base, Class):
+                if (base, name) in self._patched:
+                    return base, self._patched[base, name]
+                if name in base.members:
+                    return base, base.members[name]
         return None, None
 
     def is_torch_module(self, cls: Class) -> bool:

@@ -26,7 +26,7 @@ from codemods.source.problem import Problem, SourceError
 from codemods.source.text import read_source
 from codemods.source.tree import Tree
 
-__all__ = ["Assignment", "Class", "External", "Function", "Import", "Index", "Module", "Resolved"]
+__all__ = ["Assignment", "Class", "External", "Function", "Import", "Index", "Module", "Resolved", "dotted"]
 
 
 class Index:
