@@ -31,6 +31,7 @@ from codemods.flex_passthrough.rules.pooling import mean_without_mask
 from codemods.flex_passthrough.rules.rule import Diagnosis, Mend, Mended, Place, Rule, speaking_of_tokens
 from codemods.flex_passthrough.rules.token_weights import AsWithoutMask, loss_without_mask, only_weighs_tokens
 from codemods.flex_passthrough.syntax import ancestors, implementation_asked, in_order, parents, same_text
+from codemods.maskflow.definitions import FunctionNode
 from codemods.maskflow.flow import GENERATION, Reach
 from codemods.maskflow.index import Function
 from codemods.maskflow.sites import Site, Way
@@ -159,7 +160,7 @@ def _diagnose_function(function: Function, sites: tuple[Site, ...]) -> list[Diag
         elif (counted := counted_positions(function.node, around, site.subject)) is not None:
             mend = counted
         else:
-            test, keeps_out = _test_to_guard(site, around)
+            test, keeps_out = _test_to_guard(site, around, function.node)
             holds = test is not None and (
                 _leaves_for_four_dimensions(test, around) or _drops_otherwise(test, around, site.subject)
             )
@@ -196,13 +197,17 @@ def _pooled(site: Site, around: list[ast.AST]) -> tuple[ast.Compare, ast.If] | N
     return None
 
 
-def _test_to_guard(site: Site, around: list[ast.AST]) -> tuple[ast.expr | None, ast.AST | None]:
+def _test_to_guard(
+    site: Site, around: list[ast.AST], function: FunctionNode
+) -> tuple[ast.expr | None, ast.AST | None]:
     """Return the test that must fail for a BlockMask, and the block that is then out of its reach."""
     inner: ast.AST = site.node
     for node in around:
         if isinstance(node, (ast.If, ast.IfExp, ast.While)):
             if inner is node.test:
                 if isinstance(node, ast.If) and _refuses_dimensions(node, site):
+                    return None, None
+                if _forgets(node, function, site.subject):
                     return None, None
                 block = node if isinstance(node, ast.If) and not node.orelse else None
                 return _operand(site.node, node.test), block
@@ -273,7 +278,7 @@ def _leaves_for_four_dimensions(test: ast.expr, around: list[ast.AST]) -> bool:
     block = next((node for node in around if isinstance(node, ast.If)), None)
     return (
         block is not None
-        and any(test is node for node in ast.walk(block.test))
+        and _within(test, block.test)
         and isinstance(block.body[-1], (ast.Return, ast.Continue, ast.Break))
         and isinstance(test, ast.Compare)
         and isinstance(test.ops[0], ast.NotEq)
@@ -283,13 +288,37 @@ def _leaves_for_four_dimensions(test: ast.expr, around: list[ast.AST]) -> bool:
     )
 
 
+def _forgets(choice: ast.If | ast.IfExp | ast.While, function: FunctionNode, mask: str) -> bool:
+    """Whether nothing but questions is ever asked of the mask where the test of ``choice`` is false.
+
+    An attention that picks one of its own masks by looking at the one given would run without a
+    BlockMask, and nobody would hear of it. A function of the mask alone answers a question; whoever asks
+    it still has the mask.
+    """
+    arguments = function.args
+    named = [each.arg for each in (*arguments.args, *arguments.kwonlyargs) if each.arg != "self"]
+    if all("mask" in name for name in named) or mask not in named:
+        return False
+    asked = [n.test for n in ast.walk(function) if isinstance(n, (ast.If, ast.IfExp, ast.While, ast.Assert))]
+    body = choice.body if isinstance(choice, ast.If) else []
+    passed_over = {inner for each in (*asked, *body) for inner in ast.walk(each)}
+    return not any(
+        isinstance(each, ast.Name) and each.id == mask and each not in passed_over
+        for each in ast.walk(function)
+    )
+
+
+def _within(node: ast.AST, whole: ast.AST) -> bool:
+    return any(node is each for each in ast.walk(whole))
+
+
 def _drops_otherwise(test: ast.expr, around: list[ast.AST], mask: str) -> bool:
     """Whether there is no mask any more where ``test`` is false: ``mask if 0 in mask else None``.
 
     A dense mask that hides nothing may go. A BlockMask hides something, and stays.
     """
     for node in around:
-        if isinstance(node, (ast.If, ast.IfExp)) and any(test is each for each in ast.walk(node.test)):
+        if isinstance(node, (ast.If, ast.IfExp)) and _within(test, node.test):
             if isinstance(node, ast.IfExp):
                 return same_text(node.body, mask) and same_text(node.orelse, "None")
             return any(ast.unparse(each) == f"{mask} = None" for each in node.orelse)

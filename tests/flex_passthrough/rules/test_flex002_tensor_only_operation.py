@@ -340,6 +340,52 @@ def test_reported_only(check_noop, body):
     assert all("no guard is known to be right here" in finding.reason for finding in planned.findings)
 
 
+OWN_ATTENTION = """\
+class TinyAttention(nn.Module):
+    def forward(self, states, attention_mask=None):
+        if attention_mask is None or attention_mask[0, 0, 0, 1] == 0:
+            return kernel(states, None)
+        return kernel(states, LowerTriangular())
+
+
+class TinyModel(PreTrainedModel):
+    _supports_flex_attn = True
+
+    def __init__(self, config):
+        super().__init__(config)
+        self.layers = nn.ModuleList([TinyAttention() for _ in range(config.num_hidden_layers)])
+
+    def forward(self, input_ids=None, attention_mask=None):
+        states = self.embed_tokens(input_ids)
+        for layer in self.layers:
+            states = layer(states, attention_mask=attention_mask)
+        return states
+"""
+QUESTION = """\
+def is_padded(attention_mask):
+    if attention_mask is None or attention_mask.dim() == 2:
+        return True
+    return False
+
+
+"""
+
+
+def test_own_attention_that_only_looks_at_the_mask_is_reported_only(check_noop):
+    """With a guard axolotl's attention would run, causal at best, and forget the BlockMask."""
+    planned = check_noop(HEAD + OWN_ATTENTION)
+    assert {finding.safety.value for finding in planned.findings} == {"report"}
+
+
+def test_question_asked_of_the_mask_alone_gets_its_guard(check_transformed):
+    before = model("if is_padded(attention_mask):\n    states = states * 2\n", QUESTION)
+    test, guard = (
+        "attention_mask.dim() == 2",
+        "isinstance(attention_mask, torch.Tensor) and attention_mask.dim() == 2",
+    )
+    check_transformed(before, before.replace(test, guard), Settings(line_length=110))
+
+
 NOTHING_TO_SAY = {
     "tensor_only": (
         "if isinstance(attention_mask, torch.Tensor):\n    states = states * attention_mask[:, :, None]\n"
