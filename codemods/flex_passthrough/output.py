@@ -57,9 +57,19 @@ def _show_to_person(report: Report, options: Options) -> None:
     if options.output is not None or not console.is_terminal or console.is_dumb_terminal:
         put(shown.encode(console.encoding, "backslashreplace"), options.output)
     elif is_long and not options.no_pager:
-        click.echo_via_pager(shown, color=True)
+        click.echo_via_pager(shown, color=forced or _pager_shows_colours())
     else:
         put(shown.encode(console.encoding, "backslashreplace"), None)
+
+
+def _pager_shows_colours() -> bool:
+    """Return whether the reader's pager is less, told to show colours; others may show ``ESC[32m``.
+
+    As with git, less is told so unless the reader has flags of their own.
+    """
+    flags = os.environ.setdefault("LESS", "FRX")
+    program, *more = os.environ.get("PAGER", "").split() or ["less"]
+    return Path(program).name == "less" and any(sign in "".join([flags, *more]) for sign in "rR")
 
 
 def data(report: Report, output_format: str, *, dry_run: bool) -> bytes:

@@ -203,6 +203,19 @@ def test_a_long_patch_goes_to_the_pager(tree, tmp_path):
     assert not seen.exists()
 
 
+@pytest.mark.parametrize(
+    ("name", "flags", "colours"), [("less", None, True), ("less", "-F", False), ("more", None, False)]
+)
+def test_colours_only_for_a_pager_that_shows_them(tree, tmp_path, name, flags, colours):
+    seen, pager = tmp_path / "seen", tmp_path / name
+    pager.write_text(f'#!/bin/sh\necho "LESS=$LESS" > {seen}\ncat >> {seen}\n')
+    pager.chmod(0o755)
+    environment = {} if flags is None else {"LESS": flags}
+    at_terminal(tree / "pkg", "--dry-run", PAGER=str(pager), LINES="10", **environment)
+    assert seen.read_text().startswith(f"LESS={'FRX' if flags is None else flags}\n")
+    assert ("\x1b[32m+" in seen.read_text()) == colours
+
+
 def test_stat_counts_and_writes_nothing(tree):
     before = snapshot(tree)
     result = run(tree / "pkg", "--stat")
