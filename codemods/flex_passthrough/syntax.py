@@ -94,3 +94,8 @@ def _asked(node: ast.AST) -> list[str]:
         names = {parameter.arg for parameter in (*node.args.args, *node.args.kwonlyargs)}
         found += ["attn_implementation"] if "attn_implementation" in names else []
     return found
+
+
+def names_bound(statement: ast.stmt) -> list[str]:
+    """Return what a plain assignment binds, as it is written."""
+    return [ast.unparse(each) for each in statement.targets] if isinstance(statement, ast.Assign) else []
