@@ -13,8 +13,9 @@ from rich.console import Console
 
 from codemods.flex_passthrough import output
 from codemods.flex_passthrough.cache import PlanCache, plan_of
+from codemods.flex_passthrough.command_line import GroupedCommand, with_options
 from codemods.flex_passthrough.interruption import attend
-from codemods.flex_passthrough.options import GroupedCommand, Options, with_options
+from codemods.flex_passthrough.options import Options
 from codemods.flex_passthrough.progress import ProgressBar
 from codemods.flex_passthrough.proposed import Proposed, RegenerationError
 from codemods.review.finding import Status
