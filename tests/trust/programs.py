@@ -92,7 +92,12 @@ def mask_methods(draw: st.DrawFn) -> MaskMethod:
         text = decorator + draw(st.sampled_from(_HEADERS)) + indent("".join(blocks), "    ")
     text = draw(st.sampled_from(_BESIDE)) + text
     text = text.replace("METHOD", method).replace("MASK", mask)
-    source = HEAD + CLASSES.replace("_update_causal_mask", method) + indent(text, "    ")
+    classes = CLASSES.replace("_update_causal_mask", method)
+    if draw(st.integers(0, 4)) == 0:
+        text = text.replace(f"def {method}", f"async def {method}")
+        classes = classes.replace(f"self.{method}", f"await self.{method}")
+        classes = classes.replace("def forward(self, input_ids", "async def forward(self, input_ids")
+    source = HEAD + classes + indent(text, "    ")
     if draw(st.booleans()):
         source = source.replace("    ", "\t")
     if draw(st.booleans()):

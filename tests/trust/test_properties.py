@@ -9,7 +9,8 @@ import re
 import subprocess
 import sys
 import tempfile
-from difflib import SequenceMatcher
+from collections.abc import Callable
+from inspect import iscoroutine
 from pathlib import Path
 from typing import Any
 
@@ -18,8 +19,8 @@ from hypothesis import Phase, given, settings
 
 from codemods.flex_passthrough.api import Plan, plan
 from codemods.review.finding import Status
-from codemods.source.position import split_lines
 from tests.trust.programs import MaskMethod, mask_methods, programs
+from tests.trust.promises import added_and_changed_only
 from tests.trust.trees import MODEL, package
 
 ROOT = Path(__file__).parents[2]
@@ -57,18 +58,7 @@ def test_any_program(source: str) -> None:
         assert not found.problems
     for finding in found.findings:
         assert finding.status is not Status.FAILED or finding.reason
-    added_and_changed_only(before.decode(), after.decode())
-
-
-def added_and_changed_only(before: str, after: str) -> None:
-    """Make sure that no line is lost but such as are extended: an import, or a guarded statement."""
-    old, new = split_lines(before), split_lines(after)
-    for tag, start, end, new_start, new_end in SequenceMatcher(None, old, new, autojunk=False).get_opcodes():
-        if tag in ("delete", "replace"):
-            kept = "".join(new[new_start:new_end])
-            for line in old[start:end]:
-                words = re.findall(r"\w+", line)
-                assert all(word in kept for word in words), line
+    added_and_changed_only(before, after)
 
 
 class Anything:
@@ -107,10 +97,17 @@ class BlockMask:
     """Has none of what a tensor has."""
 
 
-def method_of(source: str, name: str) -> Any:
-    """Return the mask method of a module, with nothing around it that would need torch."""
+def method_in(source: str, name: str) -> ast.FunctionDef | ast.AsyncFunctionDef:
+    """Return the syntax tree of the mask method of a module."""
     (cls,) = [n for n in ast.parse(source).body if isinstance(n, ast.ClassDef) and n.name == "TinyModel"]
-    (node,) = [n for n in cls.body if isinstance(n, ast.FunctionDef) and n.name == name]
+    functions = (ast.FunctionDef, ast.AsyncFunctionDef)
+    (node,) = [n for n in cls.body if isinstance(n, functions) and n.name == name]
+    return node
+
+
+def method_of(source: str, name: str) -> Callable[..., Any]:
+    """Return the mask method of a module, with nothing around it that would need torch."""
+    node = method_in(source, name)
     node.decorator_list = []
     namespace: dict[str, Any] = {
         "BlockMask": BlockMask,
@@ -118,7 +115,40 @@ def method_of(source: str, name: str) -> Any:
         "torch": Anything("torch"),
     }
     exec(compile(ast.Module([node], []), name, "exec"), namespace)
-    return namespace[name]
+
+    def called(*arguments: object) -> Any:
+        result = namespace[name](*arguments)
+        if not iscoroutine(result):
+            return result
+        with pytest.raises(StopIteration) as ended:
+            result.send(None)
+        return ended.value.value
+
+    return called
+
+
+def one_guard_in_its_place(case: MaskMethod, after: str) -> None:
+    """Make sure that the passthrough is behind docstring and flash branch, and all else as it was."""
+    old, new = method_in(case.source, case.method).body, method_in(after, case.method).body
+    asks = f"isinstance({case.mask}, BlockMask)"
+    (at,) = [n for n, statement in enumerate(new) if asks in ast.unparse(statement)]
+    assert isinstance(new[at], ast.If)
+    assert [ast.dump(each) for each in [*new[:at], *new[at + 1 :]]] == [ast.dump(each) for each in old]
+    for n, statement in enumerate(new[:at]):
+        docstring = n == 0 and isinstance(statement, ast.Expr) and isinstance(statement.value, ast.Constant)
+        assert docstring or "flash_attention_2" in ast.unparse(statement)
+
+
+def other_code(source: str, method: str) -> list[str]:
+    """Return the syntax of all of a module but its imports and its mask method."""
+    imports = (ast.Import, ast.ImportFrom)
+    kept = []
+    for statement in ast.parse(source).body:
+        if isinstance(statement, ast.ClassDef):
+            kept += [ast.dump(each) for each in statement.body if getattr(each, "name", "") != method]
+        elif not isinstance(statement, imports) and "is_torch_flex_attn_available" not in ast.dump(statement):
+            kept.append(ast.dump(statement))
+    return kept
 
 
 class Model:
@@ -138,9 +168,11 @@ class Model:
 def test_any_mask_method_gets_one_passthrough_and_treats_tensors_as_before(case: MaskMethod) -> None:
     found, before, after = planned(case.source)
     assert [finding.status for finding in found.findings] == [Status.WOULD_FIX], found.findings
-    added_and_changed_only(before.decode(), after.decode())
+    added_and_changed_only(before, after)
     text = after.decode()
     assert len(re.findall(rf"isinstance\({case.mask}, BlockMask\)", text)) == 1
+    one_guard_in_its_place(case, text)
+    assert other_code(text, case.method) == other_code(case.source, case.method)
     newlines = "\r\n" if "\r\n" in case.source else "\n"
     assert "\r" not in text.replace("\r\n", "") and (newlines == "\n") == ("\r" not in text)
     assert text.endswith("\n") == case.source.endswith("\n")
@@ -158,14 +190,15 @@ def test_any_mask_method_gets_one_passthrough_and_treats_tensors_as_before(case:
             assert results[0] == results[1]
 
 
-def test_any_order_of_files_and_any_hash_seed(tmp_path: Path) -> None:
+def test_any_order_of_files_any_number_of_jobs_and_any_hash_seed(tmp_path: Path) -> None:
     root = package(tmp_path, **{f"m{n}": MODEL.replace("Tiny", f"Tiny{n}") for n in range(5)})
     script = """
 import sys
 from pathlib import Path
-from codemods.flex_passthrough.api import plan
+from codemods.flex_passthrough.api import Settings, plan
 from codemods.review.patch import render_patch
-found = plan([Path(name) for name in sys.argv[1:]])
+jobs, *names = sys.argv[1:]
+found = plan([Path(name) for name in names], Settings(jobs=int(jobs)))
 sys.stdout.buffer.write(render_patch(found))
 print([(f.path, f.rule, f.models) for f in found.findings])
 """
@@ -175,7 +208,7 @@ print([(f.path, f.rule, f.models) for f in found.findings])
         random.Random(seed).shuffle(files)
         outputs.add(
             subprocess.run(
-                [sys.executable, "-c", script, *files],
+                [sys.executable, "-c", script, str(seed + 1), *files],
                 env={**os.environ, "PYTHONPATH": str(ROOT), "PYTHONHASHSEED": str(seed)},
                 capture_output=True,
                 check=True,

@@ -80,8 +80,7 @@ def diagnose(reach: Reach) -> Iterator[Diagnosis]:
 
 @cache  # models share their mask methods
 def _diagnose_function(function: Function, hierarchy: Hierarchy) -> list[Diagnosis]:
-    if isinstance(function.node, ast.Lambda):
-        return []
+    assert not isinstance(function.node, ast.Lambda)  # those are evaluated where they stand
     found = []
     for branch, builder in built_branches(function, hierarchy):
         inputs = read_inputs(function.node, branch.mask)

@@ -120,7 +120,7 @@ def _first_function(module: Module) -> Function | None:
     """Return the first function or method that the module defines."""
     for bound in module.bindings.values():
         for inner in bound.members.values() if isinstance(bound, Class) else [bound]:
-            if isinstance(inner, Function) and not isinstance(inner.node, ast.Lambda):
+            if isinstance(inner, Function):
                 return inner
     return None
 

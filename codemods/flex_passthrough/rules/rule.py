@@ -109,17 +109,15 @@ def speaking_of_tokens(reach: Reach, diagnoses: Iterator[Diagnosis]) -> Iterator
             yield replace(diagnosis, mend=reason)
 
 
-def head_of(node: ast.AST) -> ast.expr:
+def head_of(node: ast.AST) -> ast.Name:
     """Return an expression that stands for the ``def`` line of a function."""
-    if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef)):
-        name = ast.Name(node.name, ast.Load())
-        prefix = len("async def ") if isinstance(node, ast.AsyncFunctionDef) else len("def ")
-        name.lineno = name.end_lineno = node.lineno
-        name.col_offset = node.col_offset + prefix
-        name.end_col_offset = name.col_offset + len(node.name.encode())
-        return name
-    assert isinstance(node, ast.Lambda)
-    return node
+    assert isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef))
+    name = ast.Name(node.name, ast.Load())
+    prefix = len("async def ") if isinstance(node, ast.AsyncFunctionDef) else len("def ")
+    name.lineno = name.end_lineno = node.lineno
+    name.col_offset = node.col_offset + prefix
+    name.end_col_offset = name.col_offset + len(node.name.encode())
+    return name
 
 
 @dataclass(frozen=True)

@@ -96,6 +96,16 @@ GUARDED = {
         "attention_mask is not None",
         "isinstance(attention_mask, torch.Tensor)",
     ),
+    "padding_set_to_zero_by_a_converted_factor": (
+        "if attention_mask is not None:\n    states = states * attention_mask.unsqueeze(-1).to(states.dtype)\n",
+        "attention_mask is not None",
+        "isinstance(attention_mask, torch.Tensor)",
+    ),
+    "question_that_the_other_arm_answers": (
+        "if attention_mask is not None:\n    whole = torch.all(attention_mask == 1)\nelse:\n    whole = True\n",
+        "attention_mask is not None",
+        "isinstance(attention_mask, torch.Tensor)",
+    ),
     "mean_of_all_tokens": (
         "if attention_mask is None:\n"
         "    pooled = states.mean(dim=1)\n"
@@ -328,6 +338,14 @@ LEFT_ALONE = {
     ),
     "refused_by_the_model": (
         "if attention_mask is not None and attention_mask.ndim != 2:\n    raise ValueError('2-D')\n"
+    ),
+    "neither_padding_nor_conversion": (
+        "if attention_mask is not None:\n    states = self.scale(attention_mask.unsqueeze(-1))\n"
+    ),
+    "asked_for_nothing": "if attention_mask is not None:\n    self.note(attention_mask.sum())\n",
+    "turned_round": "if attention_mask is not None:\n    attention_mask = 1 - attention_mask\n",
+    "asked_for_nothing_or_something_else": (
+        "if attention_mask is not None:\n    self.note(attention_mask.sum())\nelse:\n    states = states * 2\n"
     ),
     "more_than_a_count": ("if attention_mask is not None:\n    lengths = attention_mask.sum(-1).tolist()\n"),
 }

@@ -165,3 +165,25 @@ def test_not_a_plain_function_which_may_be_for_flex_attention_only(check_noop):
         GUARDED_HEAD + helper + MODEL.replace("return attention_mask\n", "return widen(attention_mask)\n"),
         ONLY,
     )
+
+
+HEIR = """\
+from torch.nn.attention.flex_attention import BlockMask
+
+from ..tiny.modeling_tiny import TinyModel
+
+
+class HeirModel(TinyModel):
+    pass
+"""
+
+
+def test_a_file_without_a_definition_that_could_stand_for_the_import(write_tree):
+    path = "pkg/models/heir/modeling_heir.py"
+    root = write_tree({**LIBRARY, FILE: GUARDED_HEAD + MODEL, path: HEIR})
+    assert plan([root / "pkg"], ONLY).findings == []
+
+
+def test_an_import_that_nothing_uses(check_transformed):
+    unused = MODEL.replace("            if isinstance(attention_mask, BlockMask):\n    ", "")
+    check_transformed(UNGUARDED_HEAD + unused, GUARDED_HEAD + unused, ONLY)
