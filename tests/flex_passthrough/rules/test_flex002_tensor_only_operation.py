@@ -345,7 +345,7 @@ LEFT_ALONE = {
     "asked_for_nothing": "if attention_mask is not None:\n    self.note(attention_mask.sum())\n",
     "turned_round": "if attention_mask is not None:\n    attention_mask = 1 - attention_mask\n",
     "asked_for_nothing_or_something_else": (
-        "if attention_mask is not None:\n    self.note(attention_mask.sum())\nelse:\n    states = states * 2\n"
+        "if attention_mask is not None:\n    self.note(attention_mask.sum())\nelse:\n    states = -states\n"
     ),
     "more_than_a_count": ("if attention_mask is not None:\n    lengths = attention_mask.sum(-1).tolist()\n"),
 }
