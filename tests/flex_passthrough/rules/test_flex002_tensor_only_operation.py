@@ -97,12 +97,12 @@ GUARDED = {
         "isinstance(attention_mask, torch.Tensor)",
     ),
     "padding_set_to_zero_by_a_converted_factor": (
-        "if attention_mask is not None:\n    states = states * attention_mask.unsqueeze(-1).to(states.dtype)\n",
+        "if attention_mask is not None:\n    states = states * attention_mask.unsqueeze(-1).to(torch.half)\n",
         "attention_mask is not None",
         "isinstance(attention_mask, torch.Tensor)",
     ),
     "question_that_the_other_arm_answers": (
-        "if attention_mask is not None:\n    whole = torch.all(attention_mask == 1)\nelse:\n    whole = True\n",
+        "if attention_mask is not None:\n    all_ = torch.all(attention_mask == 1)\nelse:\n    all_ = True\n",
         "attention_mask is not None",
         "isinstance(attention_mask, torch.Tensor)",
     ),
