@@ -7,9 +7,10 @@ import ast
 import pytest
 
 from codemods.flex_passthrough.mends.cannot import CannotMend
+from codemods.flex_passthrough.rules.conversion import TensorConversion
 from codemods.flex_passthrough.rules.counted_positions import PositionsOfCache
-from codemods.flex_passthrough.rules.flex002_tensor_only_operation import TensorConversion, TensorGuard
 from codemods.flex_passthrough.rules.rule import Mend, Place
+from codemods.flex_passthrough.rules.tensor_guard import TensorGuard
 
 TWIN = """\
 def forward(self, attention_mask, position_ids):
