@@ -200,7 +200,8 @@ def _confirm(callee: Value, given: Arguments, node: ast.Call, frame: Frame, eval
     signature = _signature(callee, evaluator.hierarchy)
     for at, value in enumerate([*given.positional, *(value for _, value in given.keywords)]):
         name = names[at] or (signature[at] if at < len(signature) else "")
-        if attention or "mask" in name:
+        # Attention gets its mask by place or by name; position_ids and the like only travel with it.
+        if (attention and not names[at]) or "mask" in name:
             frame.record.confirmed.update(origins(value))
 
 

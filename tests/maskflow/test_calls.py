@@ -319,3 +319,21 @@ def test_mask_over_audio_is_told_apart(forward):
     assert forward("pass").counts_tokens
     assert not forward("pass", "input_features, attention_mask=None").counts_tokens
     assert not forward("pass", "attention_mask=None, input_values=None").counts_tokens
+
+
+def test_positions_that_travel_with_a_mask_to_attention_make_no_mask_method(follow):
+    reach = follow("""
+        class Model(PreTrainedModel):
+            def forward(self, input_ids=None, attention_mask=None):
+                positions = self.count(attention_mask)
+                return self.attend(attention_mask=attention_mask, position_ids=positions)
+
+            def attend(self, attention_mask=None, **kwargs):
+                attention_interface = ALL_ATTENTION_FUNCTIONS["flex_attention"]
+                return attention_interface(self, 1, 2, 3, attention_mask, **kwargs)
+
+            def count(self, attention_mask):
+                return torch.cumsum(attention_mask.long(), 1)
+        """)
+    assert reach.methods == []
+    assert [site.operation for site in reach.sites] == ["a BlockMask has no attribute 'long'"]
