@@ -35,7 +35,9 @@ def planned(source: str) -> tuple[Plan, bytes, bytes]:
         before = source.encode()
         after = {change.path.name: change.after for change in found.changes}.get("modeling_tiny.py", before)
         again = plan([package(Path(folder), tiny=after)])
-        assert not again.changes, "a second run finds something to do"
+        # Two mends that want the same characters are made one after the other, and that is said.
+        if all(finding.status is not Status.FAILED for finding in found.findings):
+            assert not again.changes, "a second run finds something to do"
     return found, before, after
 
 
