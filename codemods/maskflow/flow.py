@@ -184,7 +184,7 @@ class MaskFlow:
                 key=lambda method: (method.function.module.name, method.function.node.lineno),
             ),
             unresolved=record.unresolved,
-            over=_over(names[1:]),
+            over=next((name for name in names[1:] if "mask" not in name), "input_ids"),
             asked=tuple(sorted(asked, key=lambda function: (function.module.name, function.node.lineno))),
             ways={
                 function: next(way for way, each in records.items() if function in each.asked)
@@ -465,13 +465,6 @@ class MaskFlow:
     def _module_frame(self, module: Module) -> Frame:
         env: Environment = {}
         return Frame(module, Function(module, _NOWHERE, "<module>"), env, (), Record())
-
-
-def _over(names: list[str]) -> str:
-    """Return the input that a model's mask is about: its tokens, where it takes any."""
-    if "input_ids" in names:
-        return "input_ids"
-    return next((name for name in names if "mask" not in name), "input_ids")
 
 
 def _of_a_part(given: Arguments) -> bool:
