@@ -5,7 +5,6 @@ from __future__ import annotations
 import ast
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
-from functools import cache
 from pathlib import Path
 
 from codemods.flex_passthrough.rules import RULES
@@ -13,6 +12,7 @@ from codemods.flex_passthrough.rules.rule import Diagnosis, Rule, Tie
 from codemods.maskflow.flow import MaskFlow, Reach, models
 from codemods.maskflow.hierarchy import CLAIM, Hierarchy
 from codemods.maskflow.index import Class, Function, Index, Module
+from codemods.maskflow.memo import kept
 from codemods.maskflow.patches import Patch, may_patch, patches
 from codemods.maskflow.sites import Way
 from codemods.source.problem import Problem, SourceError
@@ -167,7 +167,7 @@ def _chooses_masks(entry: Class, hierarchy: Hierarchy) -> bool:
     )
 
 
-@cache
+@kept
 def _chooses(function: Function) -> bool:
     if not function.mentions("_attn_implementation"):
         return False

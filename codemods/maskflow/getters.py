@@ -5,15 +5,12 @@ from __future__ import annotations
 import ast
 import re
 from collections.abc import Iterable, Iterator
-from weakref import WeakKeyDictionary
 
 from codemods.maskflow.index import Class, Function
+from codemods.maskflow.memo import kept
 
 # How a change in place is written, as far as text tells.
 _CHANGE_IN_PLACE = re.compile(r"\bself[\s)]*\.\s*\w+[\s)]*\.\s*(?:\w*[^\W_])?_\s*\(")
-
-# Modules import each other's classes: each is read once, not once for every module that can see it.
-_CHANGED: WeakKeyDictionary[Class, frozenset[str]] = WeakKeyDictionary()
 
 
 def live_getters(classes: Iterable[Class]) -> frozenset[str]:
@@ -38,11 +35,10 @@ def live_getters(classes: Iterable[Class]) -> frozenset[str]:
         names |= found
 
 
+@kept  # modules import each other's classes: each is read once, not once for every module that can see it
 def _changed_in_place(cls: Class) -> frozenset[str]:
     """Return the attributes of ``self`` that a method of ``cls`` changes, as with ``self.x.add_(1)``."""
-    if cls not in _CHANGED:
-        _CHANGED[cls] = frozenset(_changes(cls)) if cls.matches(_CHANGE_IN_PLACE) else frozenset()
-    return _CHANGED[cls]
+    return frozenset(_changes(cls)) if cls.matches(_CHANGE_IN_PLACE) else frozenset()
 
 
 def _changes(cls: Class) -> Iterator[str]:
@@ -63,18 +59,20 @@ def _changes(cls: Class) -> Iterator[str]:
 def _hands_out(method: Function, changed: frozenset[str], getters: set[str]) -> bool:
     if not method.mentions("return") or not (changed or any(method.mentions(f".{name}") for name in getters)):
         return False
-    for node in own_nodes(method.node):
-        if isinstance(node, ast.Return) and node.value is not None:
-            arms = [node.value.body, node.value.orelse] if isinstance(node.value, ast.IfExp) else [node.value]
-            if any(_is_live(arm, changed, getters) for arm in arms):
-                return True
-    return False
+    own, asked = _returned(method)
+    return not own.isdisjoint(changed) or not asked.isdisjoint(getters)
 
 
-def _is_live(node: ast.expr, changed: frozenset[str], getters: set[str]) -> bool:
-    if isinstance(node, ast.Attribute):
-        return ast.unparse(node.value) == "self" and node.attr in changed
-    return isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute) and node.func.attr in getters
+@kept
+def _returned(method: Function) -> tuple[frozenset[str], frozenset[str]]:
+    """Return the attributes of ``self`` that a method may return, and the methods whose result it may."""
+    returned = [node.value for node in own_nodes(method.node) if isinstance(node, ast.Return)]
+    arms: list[ast.expr | None] = []
+    for value in returned:
+        arms += [value.body, value.orelse] if isinstance(value, ast.IfExp) else [value]
+    own = {arm.attr for arm in arms if isinstance(arm, ast.Attribute) and ast.unparse(arm.value) == "self"}
+    calls = [arm.func for arm in arms if isinstance(arm, ast.Call)]
+    return frozenset(own), frozenset(func.attr for func in calls if isinstance(func, ast.Attribute))
 
 
 def own_nodes(function: ast.AST) -> Iterator[ast.AST]:

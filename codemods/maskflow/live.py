@@ -10,11 +10,11 @@ from __future__ import annotations
 import ast
 from collections.abc import Iterator
 from dataclasses import dataclass
-from functools import lru_cache
 
 from codemods.maskflow.getters import live_getters, own_nodes
 from codemods.maskflow.index import Assignment, Class, Function, Index, Module
 from codemods.maskflow.known import IMPLEMENTATION, MASK_TABLE
+from codemods.maskflow.memo import kept
 from codemods.maskflow.sites import Step
 
 # Methods of a tensor that may return the tensor itself, or look at the same memory.
@@ -195,7 +195,7 @@ def _is_clone_of(node: ast.expr, name: str) -> bool:
     return ast.unparse(node) == f"{name}.clone()"
 
 
-@lru_cache(maxsize=64)
+@kept
 def _getters(index: Index, module: Module) -> frozenset[str]:
     """Return the methods that hand out a live tensor, of classes that ``module`` defines or imports."""
     homes = {module}

@@ -15,7 +15,6 @@ from __future__ import annotations
 import ast
 from collections.abc import Iterator
 from dataclasses import replace
-from functools import cache
 
 from codemods.flex_passthrough.rules import flex006_live_capture as live_capture
 from codemods.flex_passthrough.rules.conversion import TensorConversion, conversion
@@ -30,6 +29,7 @@ from codemods.flex_passthrough.rules.token_weights import AsWithoutMask, loss_wi
 from codemods.flex_passthrough.syntax import ancestors, in_order, parents, same_text
 from codemods.maskflow.flow import GENERATION, Reach
 from codemods.maskflow.index import Function
+from codemods.maskflow.memo import kept
 from codemods.maskflow.sites import Site, Way
 
 _BY_LAYER_TYPE = "the mask comes from a dict of masks by layer type: whether it is a BlockMask is not known"
@@ -60,7 +60,7 @@ def _is_of_generation(site: Site) -> bool:
     return bool(site.steps) and site.steps[0].function.name == GENERATION
 
 
-@cache  # models share their layers: most definitions come by many times
+@kept  # models share their layers: most definitions come by many times
 def _diagnose_function(function: Function, sites: tuple[Site, ...]) -> list[Diagnosis]:
     above = parents(function.node)
     window = window_block(function.node)

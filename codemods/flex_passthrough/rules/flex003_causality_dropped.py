@@ -17,7 +17,6 @@ from __future__ import annotations
 import ast
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
-from functools import cache
 
 from codemods.flex_passthrough.mends.builder_lengths import LENGTHS, take_lengths
 from codemods.flex_passthrough.mends.causal_branch import make_causal, tell_of_cache
@@ -33,6 +32,7 @@ from codemods.flex_passthrough.rules.rule import Diagnosis, Mended, Place, Rule
 from codemods.maskflow.flow import Reach
 from codemods.maskflow.hierarchy import Hierarchy
 from codemods.maskflow.index import External, Function
+from codemods.maskflow.memo import kept
 from codemods.maskflow.sites import Way
 
 
@@ -78,7 +78,7 @@ def diagnose(reach: Reach) -> Iterator[Diagnosis]:
             yield replace(diagnosis, steps=reach.routes[function])
 
 
-@cache  # models share their mask methods
+@kept  # models share their mask methods
 def _diagnose_function(function: Function, hierarchy: Hierarchy) -> list[Diagnosis]:
     assert not isinstance(function.node, ast.Lambda)  # those are evaluated where they stand
     found = []
@@ -110,7 +110,7 @@ def built_branches(function: Function, hierarchy: Hierarchy) -> Iterator[tuple[F
             yield branch, builder
 
 
-@cache
+@kept
 def creates_block_mask(function: Function, hierarchy: Hierarchy) -> bool:
     """Whether a function calls torch's ``create_block_mask``, under whatever name."""
     for node in ast.walk(function.node):

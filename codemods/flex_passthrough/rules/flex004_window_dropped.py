@@ -15,7 +15,6 @@ from __future__ import annotations
 import ast
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
-from functools import cache
 
 from codemods.flex_passthrough.mends.branch_window import Window, slide_built_mask
 from codemods.flex_passthrough.rules.dense_window import dense_window
@@ -24,6 +23,7 @@ from codemods.flex_passthrough.rules.rule import Diagnosis, Mended, Place, Rule
 from codemods.maskflow.flow import Reach
 from codemods.maskflow.hierarchy import Hierarchy
 from codemods.maskflow.index import Function
+from codemods.maskflow.memo import kept
 
 
 @dataclass(frozen=True)
@@ -46,7 +46,7 @@ def diagnose(reach: Reach) -> Iterator[Diagnosis]:
             yield replace(diagnosis, steps=reach.routes[function])
 
 
-@cache  # models share their mask methods
+@kept  # models share their mask methods
 def _diagnose_function(function: Function, hierarchy: Hierarchy) -> list[Diagnosis]:
     assert not isinstance(function.node, ast.Lambda)  # those are evaluated where they stand
     found = []

@@ -12,7 +12,6 @@ from __future__ import annotations
 import ast
 from collections.abc import Iterator
 from dataclasses import dataclass
-from functools import lru_cache
 
 from codemods.flex_passthrough.mends.import_guard import ask_first, drop_imports, quote_annotations
 from codemods.flex_passthrough.mends.imports import GUARD, Need, library_root
@@ -28,6 +27,7 @@ from codemods.maskflow.flex_names import (
 )
 from codemods.maskflow.flow import Reach
 from codemods.maskflow.index import Class, Function, Index, Module
+from codemods.maskflow.memo import kept
 
 
 @dataclass(frozen=True)
@@ -72,7 +72,7 @@ def diagnose(reach: Reach) -> Iterator[Diagnosis]:
         yield from _diagnoses(module, index)
 
 
-@lru_cache(maxsize=4096)
+@kept
 def _diagnoses(module: Module, index: Index) -> tuple[Diagnosis, ...]:
     if not any(name in module.source.text for name in HOMES):
         return ()

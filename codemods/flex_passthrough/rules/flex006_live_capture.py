@@ -16,7 +16,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from functools import lru_cache
 
 from codemods.flex_passthrough.mends.clone import clone_captured
 from codemods.flex_passthrough.mends.imports import TORCH
@@ -24,6 +23,7 @@ from codemods.flex_passthrough.rules.rule import Diagnosis, Mended, Place, Rule,
 from codemods.maskflow.flow import Reach
 from codemods.maskflow.index import Function, Index
 from codemods.maskflow.live import Capture, captures
+from codemods.maskflow.memo import kept
 from codemods.maskflow.sites import Way
 
 
@@ -61,7 +61,7 @@ def _captures_of(reach: Reach) -> Iterator[Capture]:
             yield from _captures(function, reach.hierarchy.index)
 
 
-@lru_cache(maxsize=1024)
+@kept
 def _captures(function: Function, index: Index) -> list[Capture]:
     return captures(function, index)
 
