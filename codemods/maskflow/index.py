@@ -49,6 +49,7 @@ class Index:
         self.missing: set[Path] = set()
         self._modules: dict[str, Module | None] = {}
         self._resolving: set[tuple[str, str]] = set()
+        self._followed: dict[Import, Resolved | None] = {}
 
     def module_at(self, path: Path) -> Module | None:
         """Return the module of a file, or None (and one problem) where it cannot be read or parsed."""
@@ -120,6 +121,16 @@ class Index:
         return None
 
     def _follow(self, target: Import) -> Resolved | None:
+        """Return what an import brings; what was found while modules wait for each other is not kept."""
+        if target in self._followed:
+            return self._followed[target]
+        waiting = bool(self._resolving)
+        found = self._look_up(target)
+        if not waiting:
+            self._followed[target] = found
+        return found
+
+    def _look_up(self, target: Import) -> Resolved | None:
         module = self.module(target.module)
         if module is None:
             # A folder without __init__.py has no module of its own, but may hold one of that name.
