@@ -86,12 +86,12 @@ def outline_class(piece: Piece) -> Outline | None:
 
 
 def _cut(source: str, start: int, end: int, indent: str, line: int) -> Outline | None:
-    quoted = _quoted(source, start, end)
-    if quoted is None:
+    strings = quoted(source, start, end)
+    if strings is None:
         return None
     pieces: list[Piece] = []
     rest: list[str] = []
-    for first, last in _spans(source, start, end, indent, quoted):
+    for first, last in _spans(source, start, end, indent, strings):
         keyword = _keyword(source, first + len(indent), last, indent)
         if keyword is None:
             return None
@@ -143,7 +143,7 @@ def _keyword(source: str, position: int, end: int, indent: str) -> re.Match[str]
     return None
 
 
-def _quoted(source: str, start: int, end: int) -> list[tuple[int, int]] | None:
+def quoted(source: str, start: int, end: int) -> list[tuple[int, int]] | None:
     """Return where triple-quoted strings start and end; None where one does not end."""
     spans: list[tuple[int, int]] = []
     opened: tuple[int, str] | None = None

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import ast
-import io
-import tokenize
+import re
+from collections.abc import Iterator
 
 from codemods.flex_passthrough.mends.slices import Text
+from codemods.maskflow.outline import quoted
 from codemods.source.position import split_lines
 
 # What formatters are set to: black's default, common round numbers, transformers' 119.
 _USUAL = (88, 99, 100, 119, 120)
+
+_STRING_OR_COMMENT = re.compile(r'"(?:\\.|[^"\\])*"|\'(?:\\.|[^\'\\])*\'|#.*')
 
 
 def line_width(text: str, configured: int | None = None) -> int:
@@ -26,29 +29,33 @@ def line_width(text: str, configured: int | None = None) -> int:
     """
     if configured is not None:
         return configured
-    if all(len(line.rstrip()) <= _USUAL[0] for line in split_lines(text)):
-        return _USUAL[0]
-    longest = max([end for end in _code_ends(text).values() if end <= _USUAL[-1]], default=0)
+    longest = max([end for end in map(_code_end, _long_lines(text)) if end <= _USUAL[-1]], default=0)
     return next(width for width in _USUAL if width >= longest)
 
 
-def _code_ends(text: str) -> dict[int, int]:
-    """Return, for each line whose end a formatter chose, the column at which its code ends."""
-    ends: dict[int, int] = {}
-    unbroken: set[int] = set()
-    strings = {tokenize.STRING, getattr(tokenize, "FSTRING_MIDDLE", tokenize.STRING)}
-    layout = {tokenize.NL, tokenize.NEWLINE, tokenize.COMMENT}
-    try:
-        for token in tokenize.generate_tokens(io.StringIO(text, newline="").readline):
-            first, last = token.start[0], token.end[0]
-            if token.type in strings:
-                if last > first or token.end[1] > _USUAL[0]:
-                    unbroken.update(range(first, last + 1))
-            elif token.type not in layout:
-                ends[last] = token.end[1]
-    except (tokenize.TokenError, SyntaxError):
-        return {}
-    return {line: end for line, end in ends.items() if line not in unbroken}
+def _long_lines(text: str) -> Iterator[str]:
+    """Yield the lines that are no short ones, but for those of a string over several lines."""
+    strings = iter(quoted(text, 0, len(text)) or ())
+    opened, closed = next(strings, (len(text), len(text)))
+    start = 0
+    for line in split_lines(text):
+        end = start + len(line)
+        while closed <= start < len(text):
+            opened, closed = next(strings, (len(text), len(text)))
+        if len(line.rstrip()) > _USUAL[0] and not (opened < end and (opened < start or closed > end)):
+            yield line
+        start = end
+
+
+def _code_end(line: str) -> int:
+    """Return the column at which a line's code ends; 0 if no formatter chose where that is."""
+    code = line
+    for found in _STRING_OR_COMMENT.finditer(line):
+        if found[0].startswith("#"):
+            code = line[: found.start()]
+        elif found.end() > _USUAL[0]:
+            return 0
+    return len(code.rstrip().removesuffix("\\").rstrip())
 
 
 def indent_unit(source: Text) -> str:
