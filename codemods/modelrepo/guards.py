@@ -10,11 +10,12 @@ from __future__ import annotations
 
 import ast
 import contextlib
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence, Set
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
 
+from codemods.maskflow.outline import outline
 from codemods.modelrepo.change import names_in
 from codemods.modelrepo.family import Repository
 from codemods.modelrepo.graph import ModularGraph
@@ -73,40 +74,59 @@ def predict_guards(modular: str, parents: Sequence[str], generated: str) -> list
         parents: the other models' files that it imports from, in order.
         generated: the generated file, for the names that it uses.
     """
-    used = _outline(generated).used
+    statements = [statement for text in (modular, *parents) for statement in _outline(text).imports]
+    guards = [statement for statement in statements if isinstance(statement, Guard)]
+    guarded = {_bound(name) for guard in guards for _, names in guard.imports for name in names}
+    used = _outline(generated).used(guarded)
     added: set[str] = set()
     found: list[Guard] = []
-    for text in (modular, *parents):
-        for statement in _outline(text).imports:
-            if isinstance(statement, Guard):
-                kept = _still_needed(statement.imports, used, added)
-                if kept:
-                    found.append(Guard(statement.condition, kept, statement.otherwise))
-            else:
-                added |= statement & used
+    for statement in statements:
+        if isinstance(statement, Guard):
+            kept = _still_needed(statement.imports, used, added)
+            if kept:
+                found.append(Guard(statement.condition, kept, statement.otherwise))
+        else:
+            added |= statement & used
     return found
 
 
 @dataclass(frozen=True)
 class _Outline:
-    """What guards depend on in a module: its imports in order, plain ones as names, and the names it uses."""
+    """What guards depend on in a module.
+
+    Attributes:
+        imports: its imports in order, plain ones as names.
+        definitions: the text of its functions and classes, parsed where a name stands in one.
+        others: its other statements.
+    """
 
     imports: tuple[Guard | frozenset[str], ...]
-    used: frozenset[str]
+    definitions: tuple[str, ...]
+    others: tuple[ast.stmt, ...]
+
+    def used(self, names: Set[str]) -> frozenset[str]:
+        """Return which of ``names`` the module's code mentions."""
+        found = frozenset(name for node in self.others for name in _mentioned(node) & names)
+        for text in self.definitions:
+            if any(name in text for name in names - found):
+                found |= names & frozenset().union(*map(_mentioned, ast.parse(text).body))
+        return found
 
 
-@lru_cache(maxsize=256)  # a parent's file is looked at for each of its children
+@lru_cache(maxsize=64)  # a parent's file is looked at for each of its children
 def _outline(text: str) -> _Outline:
+    cut = outline(text)
     imports: list[Guard | frozenset[str]] = []
-    used: set[str] = set()
-    for node in ast.parse(text).body:
+    others: list[ast.stmt] = []
+    for node in ast.parse(text if cut is None else cut.rest).body:
         if _is_guard(node):
             imports.append(_guard(node))
         elif not isinstance(node, (ast.Import, ast.ImportFrom)):
-            used |= _mentioned(node)
+            others.append(node)
         elif not _is_written_out(node):
             imports.append(frozenset(alias.asname or alias.name for alias in node.names))
-    return _Outline(tuple(imports), frozenset(used))
+    definitions = () if cut is None else tuple(piece.text for piece in cut.pieces)
+    return _Outline(tuple(imports), definitions, tuple(others))
 
 
 def _mentioned(node: ast.stmt) -> frozenset[str]:
