@@ -147,18 +147,20 @@ def slice_function(source: Text, line: int) -> tuple[Slice, cst.FunctionDef]:
 
 
 def slice_around(source: Text, span: Span) -> Slice:
-    """Parse the innermost function that holds ``span``; outside any, the top-level statement.
+    """Parse the innermost statement that holds ``span`` and stands on lines of its own.
 
     Raises:
         CannotMend: if no statement holds it.
     """
-    statements = list(statements_at(source.tree, span.line))
-    functions = [node for node in statements if isinstance(node, Function)]
-    for statement in (*reversed(functions), *statements[:1]):
-        last_line = statement.end_lineno or statement.lineno
-        if last_line >= span.end_line and starts_its_line(source, statement):
-            return slice_lines(source, first_line(statement), last_line)
+    for statement in reversed(list(statements_at(source.tree, span.line))):
+        line, last_line = first_line(statement), statement.end_lineno or statement.lineno
+        if last_line >= span.end_line and starts_its_line(source, statement) and not _is_elif(source, line):
+            return slice_lines(source, line, last_line)
     raise CannotMend(f"no statement holds line {span.line}")
+
+
+def _is_elif(source: Text, line: int) -> bool:
+    return source.lines[line - 1].lstrip().startswith("elif")
 
 
 def find_function(tree: ast.Module, line: int) -> Function | None:
