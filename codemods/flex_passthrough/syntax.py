@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Iterator
+from functools import lru_cache
 
 Definition = ast.FunctionDef | ast.AsyncFunctionDef
 
@@ -21,7 +22,15 @@ def ancestors(node: ast.AST, above: dict[ast.AST, ast.AST]) -> Iterator[ast.AST]
 
 def same_text(node: ast.AST, text: str) -> bool:
     """Whether ``node`` is an expression that reads as ``text``, formatting aside."""
-    return isinstance(node, ast.expr) and ast.unparse(node) == text
+    return isinstance(node, ast.expr) and isinstance(node, _kind(text)) and ast.unparse(node) == text
+
+
+@lru_cache(maxsize=256)  # to write an expression out costs more than to see that it is of another kind
+def _kind(text: str) -> type[ast.expr]:
+    try:
+        return type(ast.parse(text, mode="eval").body)
+    except SyntaxError:
+        return ast.expr
 
 
 def in_order(function: ast.AST) -> list[ast.AST]:
@@ -75,11 +84,15 @@ def implementation_asked(function: Definition, module: ast.Module) -> str | None
     parameters = {parameter.arg for parameter in function.args.args}
     if "self" in parameters:
         for node in ast.walk(module):
-            if isinstance(node, ast.ClassDef) and function in ast.walk(node):
+            if isinstance(node, ast.ClassDef) and _is_within(function, node) and function in ast.walk(node):
                 for question in _asked(node):
                     if question.startswith("self."):
                         return question
     return None
+
+
+def _is_within(inner: Definition, outer: ast.ClassDef) -> bool:
+    return outer.lineno <= inner.lineno <= (outer.end_lineno or outer.lineno)
 
 
 def _asked(node: ast.AST) -> list[str]:

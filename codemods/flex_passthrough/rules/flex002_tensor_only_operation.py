@@ -63,7 +63,7 @@ def _is_of_generation(site: Site) -> bool:
 @kept  # models share their layers: most definitions come by many times
 def _diagnose_function(function: Function, sites: tuple[Site, ...]) -> list[Diagnosis]:
     above = parents(function.node)
-    window = window_block(function.node)
+    window = window_block(function.node) if function.mentions("tril") else None
     grouped: dict[Mend | str, list[Site]] = {}
     guarded: list[ast.AST] = []
     for site in sorted(sites, key=lambda site: (site.node.lineno, site.node.col_offset)):

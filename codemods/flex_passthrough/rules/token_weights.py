@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from codemods.flex_passthrough.mends.guards import require_tensor
 from codemods.flex_passthrough.mends.imports import TORCH
 from codemods.flex_passthrough.rules.rule import Mended, Place
-from codemods.flex_passthrough.syntax import in_order
+from codemods.flex_passthrough.syntax import in_order, same_text
 from codemods.rewrite.edit import Edit
 from codemods.source.position import span_of, split_lines
 
@@ -60,7 +60,8 @@ def only_weighs_tokens(function: ast.AST, mask: str) -> bool:
 
 def _presence_tests(function: ast.AST, mask: str) -> Iterator[ast.Compare]:
     for node in in_order(function):
-        if isinstance(node, ast.Compare) and ast.unparse(node) in (f"{mask} is None", f"{mask} is not None"):
+        if same_text(node, f"{mask} is None") or same_text(node, f"{mask} is not None"):
+            assert isinstance(node, ast.Compare)
             yield node
 
 
