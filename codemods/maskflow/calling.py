@@ -32,6 +32,7 @@ from codemods.maskflow.values import (
     Tuple,
     Unknown,
     Value,
+    in_order,
     origins,
     union,
 )
@@ -128,7 +129,7 @@ def _from_config(maker: ast.expr, given: Arguments, frame: Frame, evaluator: Eva
 
 def _apply(callee: Value, given: Arguments, node: ast.Call, frame: Frame, evaluator: Evaluator) -> Value:
     _confirm(callee, given, node, frame, evaluator)
-    return union(*(apply(atom, given, node, frame, evaluator) for atom in callee)) or UNKNOWN
+    return union(*(apply(atom, given, node, frame, evaluator) for atom in in_order(callee))) or UNKNOWN
 
 
 def apply(atom: Atom, given: Arguments, node: ast.Call, frame: Frame, evaluator: Evaluator) -> Value:

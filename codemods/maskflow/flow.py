@@ -434,7 +434,7 @@ class MaskFlow:
         key = (cls, given, self.eager)
         made = self._instances.get(key)
         if made is None:
-            made = self._instances[key] = Instance(cls, self.eager)
+            made = self._instances[key] = Instance(cls, self.eager, number=self.index.work.objects_made)
             self.index.work.objects_made += 1
             owner, init = self.hierarchy.find_with_owner(cls, "__init__")
             if isinstance(init, Function) and owner is not None and self._depth < _DEEPEST:

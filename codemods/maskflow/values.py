@@ -118,11 +118,13 @@ class Instance:
     """An object of a class of the tree. Attributes only ever gain values: nothing set is forgotten.
 
     ``eager`` is the model that it stands in, if that runs eager attention whatever is asked for.
+    ``number`` tells how many were made before it.
     """
 
     cls: Class
     eager: Class | None = None
     attributes: dict[str, Value] = field(default_factory=dict)
+    number: int = 0
 
 
 @dataclass(frozen=True)
@@ -248,6 +250,26 @@ def union(*values: Value) -> Value:
     if tuples:
         kept |= {List(union(*tuples))}
     return kept | {Dict((), union(*dicts))} if dicts else kept
+
+
+def in_order(value: Value) -> Iterable[Atom]:
+    """Return the atoms, what can be called in an order that is the same in every run.
+
+    What is called first leaves the way that reports show.
+    """
+    return value if len(value) < 2 else sorted(value, key=_place)
+
+
+def _place(atom: Atom) -> tuple[str, str, int, int]:
+    definition: Class | Function | None = None
+    if isinstance(atom, (Instance, ClassRef)):
+        definition = atom.cls
+    elif isinstance(atom, Bound):
+        definition = atom.function
+    number = atom.number if isinstance(atom, Instance) else 0
+    if definition is None:
+        return type(atom).__name__, "", 0, 0
+    return type(atom).__name__, definition.module.name, definition.line, number
 
 
 def is_block(value: Value) -> bool:
