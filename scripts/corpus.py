@@ -114,7 +114,7 @@ def summarize(place: Place, seed: int) -> None:
         ],
         "recall": None if sites is None else measure_recall(before, after, set(sites), found),
         "precision": measure_precision(found, before, after) if found else None,
-        "sample": None if sample is None else corpus_sample.judge(sample, seed),
+        "sample": None if sample is None else corpus_sample.judge(sample, found, seed),
         "care": (_kept(place, "care") or {}) | compare_digests(before, after),
         "memory": _kept(place, "memory"),
     }

@@ -29,7 +29,7 @@ CAUSES = (
         "eager attention takes no dense mask there: the reference is given one by hand, without the window",
     ),
     (r"^PegasusX", "its encoder computes block-local attention itself"),
-    (r"^CLIPText", "its layers add the mask to a causal one of their own"),
+    (r"^CLIP", "its layers add the mask to a causal one of their own"),
     (r"^Udop.*BlockMask", "the mask is extended by image patches, which no BlockMask can be"),
     (r"^Sam3", "the prompt's mask is put together with another one, which no BlockMask can be"),
 )

@@ -72,9 +72,10 @@ def test_what_makes_a_pair_true(decision, repaired, without, result):
 def test_the_share_is_of_what_could_be_run():
     rows = [
         {"finding": f"FLEX002 {name}.py:1", "class": name, "result": result}
-        for name, result in (("A", "true"), ("B", "false"), ("C", "not run"))
+        for name, result in (("A", "true"), ("B", "false"), ("C", "not run"), ("K", "false"))
     ]
-    measured = judge(rows, 5)
-    assert (measured["seed"], measured["drawn"], measured["run"], measured["true"]) == (5, 3, 2, 1)
+    kernels = {"rule": "FLEX002", "path": "K.py", "line": 1, "qualname": "Mixer.cuda_kernels_forward"}
+    measured = judge(rows, [kernels], 5)
+    assert (measured["seed"], measured["drawn"], measured["run"], measured["true"]) == (5, 4, 2, 1)
     assert measured["false_alarms"] == ["FLEX002 B.py:1 (B)"]
-    assert measured["not_run"] == ["FLEX002 C.py:1 (C)"]
+    assert measured["not_run"] == ["FLEX002 C.py:1 (C)", "FLEX002 K.py:1 (K)"]

@@ -56,9 +56,13 @@ def test_mask_that_a_chosen_language_model_makes_is_foreseen_where_its_mend_help
     assert len(measured["missed"]) == missed
 
 
-def test_witnesses_are_one_class_for_each_place_and_the_files():
-    before = {(name, f"{name}Model", "none"): CRASH for name in ("a", "b")}
-    assert witnesses(before) == ({"aModel"}, {"transformers/models/a/modeling_a.py"})
+def test_witnesses_are_a_few_classes_for_each_place_and_the_files():
+    before = {(name, f"{name}Model", case): CRASH for name in "abcdef" for case in ("none", "ones")}
+    names, files = witnesses(before)
+    assert (names, files) == (
+        {"aModel", "bModel", "cModel", "dModel"},
+        {"transformers/models/a/modeling_a.py"},
+    )
 
 
 PRECISION = {
