@@ -119,14 +119,12 @@ def _modules(index: Index, files: Sequence[Path]) -> tuple[list[Module], list[Pa
     modules: dict[Module, None] = {}
     attached: list[Patch] = []
     for path in files:
-        try:
-            data = read_bytes(path, path.name)
-        except SourceError:
-            data = b"".join(_MARKS)  # the index reports why it cannot be read
+        data = _read(path)
         if may_patch(data) and (module := index.module_at(path)) is not None:
             attached += patches(index, module)
-        if _may_hold_models(data) and not _has_generated_twin(path):
-            module = index.module_at(path)
+        twin = _generated_twin(path)
+        if _may_hold_models(data if twin is None else _read(twin)):
+            module = index.module_at(twin or path)
             modules |= {module: None} if module is not None else {}
     return list(modules | dict.fromkeys(patch.cls.module for patch in attached)), attached
 
@@ -136,12 +134,22 @@ def _may_hold_models(data: bytes) -> bool:
     return inherits or all(mark in data for mark in _MARKS)
 
 
-def _has_generated_twin(path: Path) -> bool:
-    # A modular file is written for the converter; the models that run stand in what it generates.
-    name = path.name
-    return (
-        name.startswith("modular_") and path.with_name("modeling_" + name.removeprefix("modular_")).exists()
-    )
+def _read(path: Path) -> bytes:
+    try:
+        return read_bytes(path, path.name)
+    except SourceError:
+        return b"".join(_MARKS)  # the index reports why it cannot be read
+
+
+def _generated_twin(path: Path) -> Path | None:
+    """Return what is generated from a modular file, if that is there.
+
+    A modular file is written for the converter; the models that run stand in what it generates.
+    """
+    if not path.name.startswith("modular_"):
+        return None
+    twin = path.with_name("modeling_" + path.name.removeprefix("modular_"))
+    return twin if twin.is_file() else None
 
 
 def _ask(rules: Sequence[Rule], reach: Reach, claims: bool) -> Iterator[Diagnosis]:

@@ -115,6 +115,14 @@ def test_root_outside_the_paths_given_is_named_and_nothing_changes(grove, name, 
     assert "modular_birch.py, lies outside the paths given" in finding.reason
 
 
+@pytest.mark.parametrize("mode", [Mode.AUTO, Mode.MIRROR])
+def test_modular_file_alone_stands_for_the_models_that_are_generated_from_it(grove, mode):
+    """It is what a hook is given when somebody edits it; the models that break stand beside it."""
+    path = grove / "src" / "grove" / "models" / "birch" / "modular_birch.py"
+    planned = plan([path], Settings(mode=mode))
+    assert how(planned) == {"modular_birch.py": "edited"}
+
+
 def test_in_place_needs_no_root(grove):
     path = grove / "src" / "grove" / "models" / "cedar" / "modeling_cedar.py"
     assert how(plan([path], Settings(mode=Mode.IN_PLACE))) == {"modeling_cedar.py": "edited"}
