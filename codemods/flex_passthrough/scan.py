@@ -9,11 +9,12 @@ from pathlib import Path
 
 from codemods.flex_passthrough.rules import RULES
 from codemods.flex_passthrough.rules.rule import Diagnosis, Rule, Tie
-from codemods.maskflow.flow import MaskFlow, Reach, models
+from codemods.maskflow.flow import MaskFlow, models
 from codemods.maskflow.hierarchy import CLAIM, Hierarchy
 from codemods.maskflow.index import Class, Function, Index, Module
 from codemods.maskflow.memo import kept
 from codemods.maskflow.patches import Patch, may_patch, patches
+from codemods.maskflow.reach import Reach
 from codemods.maskflow.sites import Way
 from codemods.source.problem import Problem, SourceError
 from codemods.source.text import read_bytes

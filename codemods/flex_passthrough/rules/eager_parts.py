@@ -11,8 +11,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from codemods.flex_passthrough.rules.rule import Diagnosis
-from codemods.maskflow.flow import Reach
 from codemods.maskflow.index import Class
+from codemods.maskflow.reach import Reach
 from codemods.maskflow.sites import Site, Way
 
 

@@ -20,7 +20,7 @@ from codemods.flex_passthrough.mends.names import local_name
 from codemods.flex_passthrough.mends.passthrough import insert_passthrough
 from codemods.flex_passthrough.rules.rule import Diagnosis, Mended, Place, Rule, head_of, speaking_of_tokens
 from codemods.flex_passthrough.syntax import implementation_asked, same_text
-from codemods.maskflow.flow import MaskMethod, Reach
+from codemods.maskflow.reach import MaskMethod, Reach
 
 
 @dataclass(frozen=True)

@@ -27,9 +27,10 @@ from codemods.flex_passthrough.rules.stand_in import stand_in
 from codemods.flex_passthrough.rules.tensor_guard import guard, holds_for_block_mask, test_to_guard
 from codemods.flex_passthrough.rules.token_weights import AsWithoutMask, loss_without_mask, only_weighs_tokens
 from codemods.flex_passthrough.syntax import ancestors, in_order, parents, same_text
-from codemods.maskflow.flow import GENERATION, Reach
+from codemods.maskflow.flow import GENERATION
 from codemods.maskflow.index import Function
 from codemods.maskflow.memo import kept
+from codemods.maskflow.reach import Reach
 from codemods.maskflow.sites import Site, Way
 
 _BY_LAYER_TYPE = "the mask comes from a dict of masks by layer type: whether it is a BlockMask is not known"

@@ -29,10 +29,10 @@ from codemods.flex_passthrough.mends.flex_branch import (
 from codemods.flex_passthrough.mends.imports import TORCH
 from codemods.flex_passthrough.rules.forgotten_cache import forgetful_calls
 from codemods.flex_passthrough.rules.rule import Diagnosis, Mended, Place, Rule
-from codemods.maskflow.flow import Reach
 from codemods.maskflow.hierarchy import Hierarchy
 from codemods.maskflow.index import External, Function
 from codemods.maskflow.memo import kept
+from codemods.maskflow.reach import Reach
 from codemods.maskflow.sites import Way
 
 

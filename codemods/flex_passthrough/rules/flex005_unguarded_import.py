@@ -25,9 +25,9 @@ from codemods.maskflow.flex_names import (
     unguarded_imports,
     uses,
 )
-from codemods.maskflow.flow import Reach
 from codemods.maskflow.index import Class, Function, Index, Module
 from codemods.maskflow.memo import kept
+from codemods.maskflow.reach import Reach
 
 
 @dataclass(frozen=True)

@@ -20,10 +20,10 @@ from dataclasses import dataclass
 from codemods.flex_passthrough.mends.clone import clone_captured
 from codemods.flex_passthrough.mends.imports import TORCH
 from codemods.flex_passthrough.rules.rule import Diagnosis, Mended, Place, Rule, Tie
-from codemods.maskflow.flow import Reach
 from codemods.maskflow.index import Function, Index
 from codemods.maskflow.live import Capture, captures
 from codemods.maskflow.memo import kept
+from codemods.maskflow.reach import Reach
 from codemods.maskflow.sites import Way
 
 

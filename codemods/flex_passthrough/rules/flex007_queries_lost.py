@@ -19,9 +19,9 @@ from dataclasses import dataclass
 from codemods.flex_passthrough.mends.unnumbered_queries import find_lookup, number_all_queries
 from codemods.flex_passthrough.rules.flex003_causality_dropped import creates_block_mask
 from codemods.flex_passthrough.rules.rule import Diagnosis, Mended, Place, Rule
-from codemods.maskflow.flow import Reach
 from codemods.maskflow.hierarchy import Hierarchy
 from codemods.maskflow.index import Function
+from codemods.maskflow.reach import Reach
 from codemods.maskflow.sites import Step
 
 

@@ -8,8 +8,8 @@ from dataclasses import dataclass, replace
 from typing import Protocol
 
 from codemods.flex_passthrough.mends.imports import Need
-from codemods.maskflow.flow import Reach
 from codemods.maskflow.index import Function
+from codemods.maskflow.reach import Reach
 from codemods.maskflow.sites import Step, Way
 from codemods.rewrite.edit import Edit
 

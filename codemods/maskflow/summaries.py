@@ -1,0 +1,327 @@
+"""Summaries: what a call comes to, worked out once for each function and what it is given."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from codemods.maskflow.arguments import Arguments, bind
+from codemods.maskflow.composition import Composition
+from codemods.maskflow.expressions import Evaluator
+from codemods.maskflow.frame import Environment, Frame, Record
+from codemods.maskflow.hierarchy import Hierarchy
+from codemods.maskflow.index import Assignment, Class, Function, Index, Module
+from codemods.maskflow.passing import (
+    as_whole,
+    is_one_mask,
+    marked,
+    mask_parameter,
+    mask_parameters,
+    matters_without_mask,
+    of_a_part,
+)
+from codemods.maskflow.reach import MaskMethod
+from codemods.maskflow.sites import Step
+from codemods.maskflow.statements import result, run
+from codemods.maskflow.values import (
+    BLOCK,
+    CONFIG,
+    NONE,
+    UNKNOWN,
+    ClassRef,
+    Closure,
+    Config,
+    Instance,
+    List,
+    Unknown,
+    Value,
+    has_block,
+    union,
+)
+
+# What stands for the function around code at the top level of a module.
+_NOWHERE = ast.Lambda(
+    ast.arguments(posonlyargs=[], args=[], kwonlyargs=[], kw_defaults=[], defaults=[]), ast.Constant(None)
+)
+
+# Deeper calls than this are not followed; no release of transformers comes near.
+_DEEPEST = 60
+
+
+@dataclass
+class _Outcome:
+    value: Value
+    record: Record
+
+
+class Summaries:
+    """Evaluates calls, as the evaluator asks for them; all model classes share what comes of it.
+
+    Attributes:
+        mended: the mask methods that are taken to hand a BlockMask back, because they will.
+        losses: those that were seen to lose one.
+        generating: whether a step of ``generate`` is followed, where a mask is a tensor at first.
+        wide: whether anything may be given to a model, or tokens and masks only.
+        claims: whether the model that was entered claims flex attention.
+        eager: the model within it that is being evaluated and runs eager attention.
+        composition: which model stands inside another.
+    """
+
+    def __init__(self, index: Index, hierarchy: Hierarchy) -> None:
+        self.index = index
+        self.hierarchy = hierarchy
+        self.evaluator = Evaluator(index, hierarchy, self)
+        self.composition = Composition(hierarchy)
+        self.mended: dict[Function, MaskMethod] = {}
+        self.losses: dict[Function, MaskMethod] = {}
+        self.generating = False
+        self.wide = False
+        self.claims = False
+        self.eager: Class | None = None
+        self._outcomes: dict[tuple[object, ...], _Outcome] = {}
+        self._active: set[tuple[object, ...]] = set()
+        self._instances: dict[tuple[object, ...], Instance] = {}
+        self._module_values: dict[ast.expr, Value] = {}
+        self._comes_back: dict[Function, bool] = {}
+        self._depth = 0
+
+    def take_as_mended(self, lost: Iterable[Function]) -> None:
+        """Take mask methods as mended, and drop the summaries of calls that reach them."""
+        functions = set(lost)
+        self.mended |= {function: self.losses[function] for function in functions}
+        self._outcomes = {
+            key: outcome
+            for key, outcome in self._outcomes.items()
+            if functions.isdisjoint(outcome.record.asked)
+        }
+
+    @property
+    def dead_ends(self) -> list[Function]:
+        """The functions that were handed a BlockMask and never came back, as far as can be told.
+
+        What stands behind a call of one was not looked at.
+        """
+        ends = (function for function, back in self._comes_back.items() if not back)
+        return sorted(ends, key=lambda function: (function.module.name, function.node.lineno))
+
+    def invoke(
+        self,
+        function: Function,
+        receiver: Instance | ClassRef | None,
+        given: Arguments,
+        node: ast.AST,
+        frame: Frame,
+    ) -> Value:
+        """Return what a call of a function of the tree may return, and record what it meets."""
+        carries = given.carry_block()
+        if not carries and not self.generating and not matters_without_mask(function, receiver):
+            return UNKNOWN
+        line = getattr(node, "lineno", function.node.lineno)
+        if function.name in ("forward", "__call__") or not carries:
+            return self.evaluate(
+                function, receiver, given, frame, mask_parameter(function, receiver, given), line
+            )
+        return self._ask(function, receiver, given, frame, line)
+
+    def _ask(
+        self,
+        function: Function,
+        receiver: Instance | ClassRef | None,
+        given: Arguments,
+        frame: Frame,
+        line: int,
+    ) -> Value:
+        """Call a function that may turn out to be a mask method."""
+        parameter = mask_parameter(function, receiver, given)
+        if self.eager is not None:  # nothing is mended for a model that does not run flex attention
+            return self.evaluate(function, receiver, given, frame, parameter, line)
+        steps = (*frame.steps, Step(function, parameter, frame.module.source.name, line))
+        frame.record.asked.setdefault(function, steps)
+        if function in self.mended:
+            return BLOCK
+        inner = Frame(frame.module, frame.function, frame.env, frame.steps, Record())
+        value = self.evaluate(function, receiver, given, inner, parameter, line)
+        sites = tuple(inner.record.sites.values())
+        frame.record.add(inner.record)
+        if not sites and (has_block(value) or (inner.record.unresolved and Unknown() in value)):
+            return value  # handed back, or handed to something unknown that may well hand it back
+        if value == NONE or not is_one_mask(value):
+            return value  # None on purpose, as for any mask of four dimensions; or nothing like a mask
+        if function not in self.losses:
+            self.losses[function] = MaskMethod(
+                function, sites, steps, mask_parameters(function, receiver, given)
+            )
+        return marked(value, function)
+
+    def evaluate(
+        self,
+        function: Function,
+        receiver: Instance | ClassRef | None,
+        given: Arguments,
+        frame: Frame,
+        parameter: str,
+        line: int,
+    ) -> Value:
+        """Return what a call may return, from its summary if there is one.
+
+        Args:
+            function: what is called.
+            receiver: the object or class it is called on, if any.
+            given: its arguments.
+            frame: where the call stands; what the call meets is put on record there.
+            parameter: under which name it is handed a BlockMask.
+            line: where the call stands.
+        """
+        outside = self.eager
+        if isinstance(receiver, Instance):
+            self.eager = receiver.eager or outside
+        try:
+            return self._evaluate_here(function, receiver, given, frame, parameter, line)
+        finally:
+            self.eager = outside
+
+    def _evaluate_here(
+        self,
+        function: Function,
+        receiver: Instance | ClassRef | None,
+        given: Arguments,
+        frame: Frame,
+        parameter: str,
+        line: int,
+    ) -> Value:
+        """Evaluate a call, or take its summary, as eager attention or not."""
+        bound = given if receiver is None else given.shifted(frozenset({receiver}))
+        key = (function, bound, self.generating, self.wide, self.eager)
+        known_outcome = self._outcomes.get(key)
+        if known_outcome is None:
+            if key in self._active or self._depth >= _DEEPEST:
+                return UNKNOWN
+            step = Step(function, parameter, frame.module.source.name, line)
+            steps = (*frame.steps, step) if given.carry_block() else frame.steps
+            self._active.add(key)
+            self._depth += 1
+            try:
+                known_outcome = self._run(function, receiver, bound, steps)
+            finally:
+                self._depth -= 1
+                self._active.discard(key)
+            self._outcomes[key] = known_outcome
+        frame.record.add(known_outcome.record)
+        return known_outcome.value
+
+    def _run(
+        self,
+        function: Function,
+        receiver: Instance | ClassRef | None,
+        bound: Arguments,
+        steps: tuple[Step, ...],
+        outer: Frame | None = None,
+    ) -> _Outcome:
+        self.index.work.functions_evaluated += 1
+        node = function.node
+        env, missing = bind(node.args, bound)
+        frame = Frame(
+            function.module,
+            function,
+            env,
+            steps,
+            Record(),
+            receiver=receiver if isinstance(receiver, Instance) else (outer.receiver if outer else None),
+            owner=function.owner or (outer.owner if outer else None),
+            outer=outer,
+            eager=self.eager,
+        )
+        for name, default in missing:
+            env[name] = self._default(name, default, function.module)
+        if isinstance(node, ast.Lambda):
+            return _Outcome(self.evaluator.evaluate(node.body, frame), frame.record)
+        reached = run(node.body, frame, self.evaluator)
+        value = result(frame, reached)
+        if bound.carry_block() and (value or function not in self._comes_back):
+            self._comes_back[function] = bool(value or frame.yielded)
+        if frame.yielded:
+            value = frozenset({List(union(*frame.yielded))})
+        return _Outcome(value or UNKNOWN, frame.record)
+
+    def _default(self, name: str, default: ast.expr, module: Module) -> Value:
+        if isinstance(default, ast.Constant):
+            return self.evaluator.evaluate(default, self._module_frame(module))
+        return self._module_value(default, module)
+
+    def invoke_closure(self, closure: Closure, given: Arguments) -> Value:
+        """Evaluate a nested function where it was defined; closures are not remembered."""
+        outer = closure.frame
+        if self._depth >= _DEEPEST:
+            return UNKNOWN
+        function = Function(outer.module, closure.node, f"{outer.function.qualname}.<locals>", None)
+        key = (closure.node, given)
+        if key in self._active:
+            return UNKNOWN
+        self._active.add(key)
+        self._depth += 1
+        try:
+            # A site inside belongs to the definition around it: that is what can be edited.
+            function.qualname = outer.function.qualname
+            outcome = self._run(function, None, given, outer.steps, outer)
+        finally:
+            self._depth -= 1
+            self._active.discard(key)
+        outer.record.add(outcome.record)
+        return outcome.value
+
+    def instantiate(self, cls: Class, given: Arguments, frame: Frame) -> Value:
+        """Return the object a class makes; its ``__init__`` is evaluated once per arguments."""
+        if given.carry_block() and not self.hierarchy.is_torch_module(cls):
+            # An output class or other record that merely holds the mask.
+            return UNKNOWN
+        if not self.hierarchy.is_pretrained_model(cls):
+            return frozenset({self._instance(cls, given)})
+        outside = self.eager
+        if self.claims and of_a_part(given) and not self.hierarchy.claims_flex(cls):
+            self.eager = outside or cls
+        try:
+            return frozenset({self._instance(cls, as_whole(given))})
+        finally:
+            self.eager = outside
+
+    def model(self, entry: Class) -> Instance:
+        """Return an object of a model class with its own configuration."""
+        config = Config(self.composition.configuration(entry))
+        return self._instance(entry, Arguments((frozenset({config}),)))
+
+    def _instance(self, cls: Class, given: Arguments) -> Instance:
+        key = (cls, given, self.eager)
+        made = self._instances.get(key)
+        if made is None:
+            made = self._instances[key] = Instance(cls, self.eager, number=self.index.work.objects_made)
+            self.index.work.objects_made += 1
+            owner, init = self.hierarchy.find_with_owner(cls, "__init__")
+            if isinstance(init, Function) and owner is not None and self._depth < _DEEPEST:
+                if owner.name == "PreTrainedModel":
+                    made.attributes["config"] = next(iter(given.positional), CONFIG)
+                else:
+                    self._depth += 1
+                    self._run(init, made, given.shifted(frozenset({made})), ())
+                    self._depth -= 1
+        return made
+
+    # -- values outside functions ----------------------------------------------------------------
+
+    def module_value(self, assignment: Assignment) -> Value:
+        """Return what a module-level name holds."""
+        return self._module_value(assignment.value, assignment.module)
+
+    def class_value(self, owner: Class, node: ast.expr) -> Value:
+        """Return what a class attribute holds."""
+        return self._module_value(node, owner.module)
+
+    def _module_value(self, node: ast.expr, module: Module) -> Value:
+        if node not in self._module_values:
+            self._module_values[node] = UNKNOWN  # what a definition that refers to itself sees
+            self._module_values[node] = self.evaluator.evaluate(node, self._module_frame(module))
+        return self._module_values[node]
+
+    def _module_frame(self, module: Module) -> Frame:
+        env: Environment = {}
+        return Frame(module, Function(module, _NOWHERE, "<module>"), env, (), Record())
