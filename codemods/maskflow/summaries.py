@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import ast
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 
 from codemods.maskflow.arguments import Arguments, bind
@@ -173,42 +174,36 @@ class Summaries:
             parameter: under which name it is handed a BlockMask.
             line: where the call stands.
         """
+        with self._as(receiver):
+            bound = given if receiver is None else given.shifted(frozenset({receiver}))
+            key = (function, bound, self.generating, self.wide, self.eager)
+            known_outcome = self._outcomes.get(key)
+            if known_outcome is None:
+                if key in self._active or self._depth >= _DEEPEST:
+                    return UNKNOWN
+                step = Step(function, parameter, frame.module.source.name, line)
+                steps = (*frame.steps, step) if given.carry_block() else frame.steps
+                self._active.add(key)
+                self._depth += 1
+                try:
+                    known_outcome = self._run(function, receiver, bound, steps)
+                finally:
+                    self._depth -= 1
+                    self._active.discard(key)
+                self._outcomes[key] = known_outcome
+            frame.record.add(known_outcome.record)
+            return known_outcome.value
+
+    @contextmanager
+    def _as(self, receiver: Instance | ClassRef | None) -> Iterator[None]:
+        """Run eager attention for as long as a method of an object that runs it is evaluated."""
         outside = self.eager
         if isinstance(receiver, Instance):
             self.eager = receiver.eager or outside
         try:
-            return self._evaluate_here(function, receiver, given, frame, parameter, line)
+            yield
         finally:
             self.eager = outside
-
-    def _evaluate_here(
-        self,
-        function: Function,
-        receiver: Instance | ClassRef | None,
-        given: Arguments,
-        frame: Frame,
-        parameter: str,
-        line: int,
-    ) -> Value:
-        """Evaluate a call, or take its summary, as eager attention or not."""
-        bound = given if receiver is None else given.shifted(frozenset({receiver}))
-        key = (function, bound, self.generating, self.wide, self.eager)
-        known_outcome = self._outcomes.get(key)
-        if known_outcome is None:
-            if key in self._active or self._depth >= _DEEPEST:
-                return UNKNOWN
-            step = Step(function, parameter, frame.module.source.name, line)
-            steps = (*frame.steps, step) if given.carry_block() else frame.steps
-            self._active.add(key)
-            self._depth += 1
-            try:
-                known_outcome = self._run(function, receiver, bound, steps)
-            finally:
-                self._depth -= 1
-                self._active.discard(key)
-            self._outcomes[key] = known_outcome
-        frame.record.add(known_outcome.record)
-        return known_outcome.value
 
     def _run(
         self,
