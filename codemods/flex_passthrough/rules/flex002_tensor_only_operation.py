@@ -24,7 +24,13 @@ from codemods.flex_passthrough.rules.layer_window import SlidingWindow, window_b
 from codemods.flex_passthrough.rules.pooling import mean_without_mask
 from codemods.flex_passthrough.rules.rule import Diagnosis, Mend, Rule, speaking_of_tokens
 from codemods.flex_passthrough.rules.stand_in import stand_in
-from codemods.flex_passthrough.rules.tensor_guard import guard, holds_for_block_mask, test_to_guard
+from codemods.flex_passthrough.rules.tensor_guard import (
+    TensorGuard,
+    breaks_otherwise,
+    guard,
+    holds_for_block_mask,
+    test_to_guard,
+)
 from codemods.flex_passthrough.rules.token_weights import AsWithoutMask, loss_without_mask, only_weighs_tokens
 from codemods.flex_passthrough.syntax import ancestors, in_order, parents, same_text
 from codemods.maskflow.flow import GENERATION
@@ -96,6 +102,7 @@ def _diagnose_function(function: Function, sites: tuple[Site, ...]) -> list[Diag
             mend = guard(function.node, test, site.subject, holds) if test is not None else _NO_GUARD
             guarded += [keeps_out] if keeps_out is not None else []
         grouped.setdefault(mend, []).append(site)
+    _leave_out_what_moves_a_crash(grouped, above)
     found = []
     for mend, (first, *others) in grouped.items():
         message = f"{first.operation} ({first.subject})"
@@ -104,6 +111,17 @@ def _diagnose_function(function: Function, sites: tuple[Site, ...]) -> list[Diag
         way = Way.surest(site.way for site in (first, *others))
         found.append(Diagnosis("FLEX002", function, first.node, message, first.steps, mend, way=way))
     return found
+
+
+def _leave_out_what_moves_a_crash(
+    grouped: dict[Mend | str, list[Site]], above: dict[ast.AST, ast.AST]
+) -> None:
+    """Report where a guard would only send a BlockMask to another line that nothing can mend."""
+    unmended = [site.node for site in grouped.get(_NO_GUARD, ())]
+    for mend in [each for each in grouped if isinstance(each, TensorGuard) and not each.otherwise]:
+        if any(breaks_otherwise(site, ancestors(site.node, above), unmended) for site in grouped[mend]):
+            grouped[_NO_GUARD] += grouped.pop(mend)
+            grouped[_NO_GUARD].sort(key=lambda site: site.line)
 
 
 def _pooled(site: Site, around: list[ast.AST]) -> tuple[ast.Compare, ast.If] | None:

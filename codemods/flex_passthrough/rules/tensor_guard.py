@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from codemods.flex_passthrough.mends.cannot import CannotMend
@@ -50,6 +51,16 @@ def guard(function: ast.AST, test: ast.expr, mask: str, otherwise: bool) -> Tens
     text = ast.unparse(test)
     same = [node for node in in_order(function) if same_text(node, text)]
     return TensorGuard(text, same.index(test), mask, otherwise)
+
+
+def breaks_otherwise(site: Site, around: Iterable[ast.AST], unmended: Sequence[ast.AST]) -> bool:
+    """Whether a BlockMask that fails the test at ``site`` comes to one of the operations ``unmended``."""
+    inner: ast.AST = site.node
+    for node in around:
+        if isinstance(node, ast.If) and inner is node.test:
+            return any(_within(each, branch) for each in unmended for branch in node.orelse)
+        inner = node
+    return False
 
 
 def test_to_guard(

@@ -395,6 +395,18 @@ def test_own_attention_that_only_looks_at_the_mask_is_reported_only(check_noop):
     assert {finding.safety.value for finding in planned.findings} == {"report"}
 
 
+def test_guard_that_would_only_move_the_crash_is_not_made(check_noop):
+    """Unsloth's attention cuts a mask of two dimensions in one way, and all others in another."""
+    body = (
+        "if attention_mask.dim() == 2:\n"
+        "    states = states + attention_mask[-4:, :8]\n"
+        "else:\n"
+        "    states = states + attention_mask[..., :4, :8]\n"
+    )
+    planned = check_noop(model(body))
+    assert {finding.safety.value for finding in planned.findings} == {"report"}
+
+
 def test_question_asked_of_the_mask_alone_gets_its_guard(check_transformed):
     before = model("if is_padded(attention_mask):\n    states = states * 2\n", QUESTION)
     test, guard = (
