@@ -256,8 +256,16 @@ def _dict_method(receiver: Dict, name: str, given: Arguments) -> Value:
 
 def lookup(receiver: Dict, key: Value) -> Value:
     """Return what ``receiver[key]`` may be."""
-    found = [receiver.get(atom.value) if isinstance(atom, Const) else _any_item(receiver) for atom in key]
+    found = [_item(receiver, atom.value) if isinstance(atom, Const) else _any_item(receiver) for atom in key]
     return union(*found) if found else _any_item(receiver)
+
+
+def _item(receiver: Dict, key: object) -> Value:
+    """Return what stands under a known key; a BlockMask only perhaps, if it is one of several items."""
+    others = any(not isinstance(atom, Block) for atom in receiver.rest)
+    if others and all(known != key for known, _ in receiver.items):
+        return _uncertain(receiver.rest)
+    return receiver.get(key)
 
 
 def _any_item(receiver: Dict) -> Value:
@@ -266,4 +274,8 @@ def _any_item(receiver: Dict) -> Value:
     others = any(not isinstance(atom, Block) for atom in receiver.rest)
     if all(is_block(value) for _, value in receiver.items) and not others:
         return held
+    return _uncertain(held)
+
+
+def _uncertain(held: Value) -> Value:
     return frozenset(Block(certain=False) if isinstance(atom, Block) else atom for atom in held)

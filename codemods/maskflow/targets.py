@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from codemods.maskflow.arguments import Arguments, expand_double_star
@@ -73,17 +74,25 @@ def _set_item(target: ast.Subscript, value: Value, frame: Frame, evaluator: Eval
             certain=Block() in held,
         )
     keys = [atom.value for atom in key if isinstance(atom, Const)]
+    is_known = bool(keys) and len(keys) == len(key)
     changed: set[Atom] = set()
     for atom in held:
-        if isinstance(atom, Dict) and len(keys) == 1 and len(key) == 1:
-            changed.add(atom.with_item(keys[0], value))
-        elif isinstance(atom, Dict):
-            changed.add(Dict(atom.items, union(atom.rest, value)))
+        if isinstance(atom, Dict):
+            changed.add(_with_items(atom, keys, value) if is_known else atom.with_rest(value))
         elif isinstance(atom, List):
             changed.add(List(union(atom.element, value)))
         else:
             changed.add(atom)
     _rebind(target.value, frozenset(changed), frame, evaluator)
+
+
+def _with_items(held: Dict, keys: Sequence[object], value: Value) -> Dict:
+    """Return what a dict may be once one of ``keys``, whichever it is, holds ``value``."""
+    if len(keys) == 1:
+        return held.with_item(keys[0], value)
+    for key in sorted(keys, key=repr):
+        held = held.with_item(key, union(held.get(key), value))
+    return held
 
 
 def _rebind(owner: ast.expr, value: Value, frame: Frame, evaluator: Evaluator) -> None:

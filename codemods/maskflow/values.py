@@ -112,6 +112,10 @@ class Dict:
         """Return a copy in which ``key`` holds ``value``."""
         return Dict((*((k, v) for k, v in self.items if k != key), (key, value)), self.rest)
 
+    def with_rest(self, value: Value) -> Dict:
+        """Return a copy in which some key that is not known may hold ``value``."""
+        return Dict(self.items, union(self.rest, value))
+
 
 @dataclass(eq=False)
 class Instance:
