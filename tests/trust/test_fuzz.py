@@ -18,7 +18,7 @@ from tests.trust.mutate import mutated, places
 from tests.trust.promises import holds, seeds
 
 ROOT = Path(__file__).parents[2]
-SECONDS = int(os.environ.get("CODEMODS_FUZZ_SECONDS", "20"))
+SECONDS = int(os.environ.get("CODEMODS_FUZZ_SECONDS", "0"))
 SEEDS = seeds()
 NOTHING_TO_DO = ("nothing_to_do",)
 
@@ -39,6 +39,9 @@ def test_changes_are_different_and_mostly_python() -> None:
 
 
 @pytest.mark.skipif(importlib.util.find_spec("atheris") is None, reason="needs atheris (pip install atheris)")
+@pytest.mark.skipif(
+    not SECONDS, reason="CODEMODS_FUZZ_SECONDS says for how long; a find is news, not a regression"
+)
 def test_fuzzing_for_a_while_finds_nothing(tmp_path: Path) -> None:
     corpus = tmp_path / "corpus"
     corpus.mkdir()
