@@ -26,6 +26,7 @@ from codemods.flex_passthrough.rules.rule import Diagnosis, Mend, Rule, speaking
 from codemods.flex_passthrough.rules.stand_in import stand_in
 from codemods.flex_passthrough.rules.tensor_guard import (
     TensorGuard,
+    asked_in,
     breaks_otherwise,
     guard,
     holds_for_block_mask,
@@ -117,7 +118,18 @@ def _leave_out_what_moves_a_crash(
     grouped: dict[Mend | str, list[Site]], above: dict[ast.AST, ast.AST]
 ) -> None:
     """Report where a guard would only send a BlockMask to another line that nothing can mend."""
-    unmended = [site.node for site in grouped.get(_NO_GUARD, ())]
+    settled = [
+        test
+        for mend, sites in grouped.items()
+        if isinstance(mend, TensorGuard)
+        for site in sites
+        if (test := asked_in(site, ancestors(site.node, above))) is not None
+    ]
+    unmended = [
+        site.node
+        for site in grouped.get(_NO_GUARD, ())
+        if not any(site.node is each for test in settled for each in ast.walk(test))
+    ]
     for mend in [each for each in grouped if isinstance(each, TensorGuard) and not each.otherwise]:
         if any(breaks_otherwise(site, ancestors(site.node, above), unmended) for site in grouped[mend]):
             grouped[_NO_GUARD] += grouped.pop(mend)

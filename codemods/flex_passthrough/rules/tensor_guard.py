@@ -53,6 +53,16 @@ def guard(function: ast.AST, test: ast.expr, mask: str, otherwise: bool) -> Tens
     return TensorGuard(text, same.index(test), mask, otherwise)
 
 
+def asked_in(site: Site, around: Iterable[ast.AST]) -> ast.expr | None:
+    """Return the test that a site stands in, if any: a guard before it keeps a BlockMask out of it."""
+    inner: ast.AST = site.node
+    for node in around:
+        if isinstance(node, (ast.If, ast.IfExp)) and inner is node.test:
+            return node.test
+        inner = node
+    return None
+
+
 def breaks_otherwise(site: Site, around: Iterable[ast.AST], unmended: Sequence[ast.AST]) -> bool:
     """Whether a BlockMask that fails the test at ``site`` comes to one of the operations ``unmended``."""
     inner: ast.AST = site.node

@@ -407,6 +407,21 @@ def test_guard_that_would_only_move_the_crash_is_not_made(check_noop):
     assert {finding.safety.value for finding in planned.findings} == {"report"}
 
 
+def test_guard_before_a_test_that_asks_twice_moves_no_crash(check_transformed):
+    """What stands in a test that gets a guard is out of reach, whatever it is: found by the fuzzer."""
+    body = (
+        "if attention_mask.dim() == 3:\n"
+        "    states = states * 2\n"
+        "elif attention_mask.dim() == [*attention_mask]:\n"
+        "    states = states * 3\n"
+    )
+    before = model(body)
+    after = before.replace(
+        " attention_mask.dim()", " isinstance(attention_mask, torch.Tensor) and attention_mask.dim()"
+    )
+    check_transformed(before, after, Settings(line_length=110))
+
+
 def test_question_asked_of_the_mask_alone_gets_its_guard(check_transformed):
     before = model("if is_padded(attention_mask):\n    states = states * 2\n", QUESTION)
     test, guard = (
