@@ -8,7 +8,7 @@ from pathlib import Path
 import click
 
 from codemods.fleet.apply import apply, apply_branch
-from codemods.fleet.commands.outcome import CONTEXT, DONE, TROUBLE, repository_row, told
+from codemods.fleet.commands.outcome import CONTEXT, DONE, TROUBLE, named_rows, told
 from codemods.fleet.failure import StageFailure
 from codemods.fleet.options import work_option
 from codemods.fleet.place import Place
@@ -26,7 +26,7 @@ def apply_command(repository: tuple[str, ...], branch: bool, work: Path) -> None
     since the run.
     """
     place = Place(work)
-    rows = [repository_row(name, place) for name in repository]
+    rows = named_rows(repository, place.ledger())
     bring = apply_branch if branch else apply
     failed = False
     for row in rows:

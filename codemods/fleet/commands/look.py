@@ -9,9 +9,9 @@ from pathlib import Path
 import click
 from rich.console import Console
 
-from codemods.fleet.commands.outcome import CONTEXT, repository_row, told
+from codemods.fleet.commands.outcome import CONTEXT, named_rows, told
 from codemods.fleet.conduct import Wishes
-from codemods.fleet.ledger import RepositoryRow
+from codemods.fleet.ledger import Ledger, RepositoryRow
 from codemods.fleet.options import work_option
 from codemods.fleet.overview import Overview, overview
 from codemods.fleet.pages import as_csv, as_html, as_json, as_table
@@ -40,7 +40,8 @@ def report_command(work: Path, form: str, output: Path | None) -> None:
     Links in the HTML page lead to the results below the work directory: write it there, or open the
     fleet.html that every run leaves in it.
     """
-    found = _overview(Place(work))
+    ledger = Place(work).ledger()
+    found = _overview(ledger, ledger.repositories())
     if form == "text" and output is None:
         console = Console()
         console.print(as_table.table(found))
@@ -71,7 +72,8 @@ def report_command(work: Path, form: str, output: Path | None) -> None:
 def show_command(repository: str, patch: bool, log: bool, work: Path) -> None:
     """Show what came of one REPOSITORY."""
     place = Place(work)
-    (row,) = _overview(place, [repository_row(repository, place)]).rows
+    ledger = place.ledger()
+    (row,) = _overview(ledger, named_rows([repository], ledger)).rows
     folder = place.results.of(row.name)
     if patch or log:
         path = folder / ("patch.diff" if patch else "log.txt")
@@ -81,7 +83,5 @@ def show_command(repository: str, patch: bool, log: bool, work: Path) -> None:
     as_table.print_row(row, str(folder), Console())
 
 
-def _overview(place: Place, rows: Sequence[RepositoryRow] | None = None) -> Overview:
-    ledger = place.ledger()
-    stages = Wishes.from_json(ledger.last_run()).stages
-    return overview(ledger.repositories() if rows is None else rows, stages)
+def _overview(ledger: Ledger, rows: Sequence[RepositoryRow]) -> Overview:
+    return overview(rows, Wishes.from_json(ledger.last_run()).stages)

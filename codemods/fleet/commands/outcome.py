@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import difflib
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import wraps
 from typing import Any
 
@@ -12,9 +12,8 @@ import click
 
 from codemods.fleet.entry import EntryError, safe_name
 from codemods.fleet.failure import StageFailure
-from codemods.fleet.ledger import LedgerError, RepositoryRow
+from codemods.fleet.ledger import Ledger, LedgerError, RepositoryRow
 from codemods.fleet.manifest import ManifestError
-from codemods.fleet.place import Place
 
 DONE, FOUND, TROUBLE, WORSE, INTERRUPTED = 0, 1, 2, 3, 130
 
@@ -43,14 +42,15 @@ def told(function: Callable[..., None]) -> Callable[..., None]:
     return wrapped
 
 
-def repository_row(name: str, place: Place) -> RepositoryRow:
-    """Return the repository of a name.
+def named_rows(names: Sequence[str], ledger: Ledger) -> list[RepositoryRow]:
+    """Return the repositories of some names.
 
     Raises:
-        LedgerError: if there is none, with the name that is nearest.
+        LedgerError: if there is none of a name, with the name that is nearest.
     """
-    rows = {row.name: row for row in place.ledger().repositories()}
-    if name in rows:
-        return rows[name]
-    near = difflib.get_close_matches(safe_name(name), rows, n=1)
-    raise LedgerError(f"no repository {name!r}{f'; did you mean {near[0]!r}?' if near else ''}")
+    rows = {row.name: row for row in ledger.repositories()}
+    for name in names:
+        if name not in rows:
+            near = difflib.get_close_matches(safe_name(name), rows, n=1)
+            raise LedgerError(f"no repository {name!r}{f'; did you mean {near[0]!r}?' if near else ''}")
+    return [rows[name] for name in names]
