@@ -109,6 +109,11 @@ def _asked(node: ast.AST) -> list[str]:
     return found
 
 
+def alike(function: ast.AST, text: str) -> list[ast.expr]:
+    """Return the expressions of a function that read as ``text``, in the order of the text."""
+    return [node for node in in_order(function) if isinstance(node, ast.expr) and same_text(node, text)]
+
+
 def names_bound(statement: ast.stmt) -> list[str]:
     """Return what a plain assignment binds, as it is written."""
     return [ast.unparse(each) for each in statement.targets] if isinstance(statement, ast.Assign) else []

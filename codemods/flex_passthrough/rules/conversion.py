@@ -9,7 +9,7 @@ from codemods.flex_passthrough.mends.cannot import CannotMend
 from codemods.flex_passthrough.mends.conversions import convert_tensors_only
 from codemods.flex_passthrough.mends.imports import TORCH
 from codemods.flex_passthrough.rules.rule import Mended, Place
-from codemods.flex_passthrough.syntax import in_order, names_bound, same_text
+from codemods.flex_passthrough.syntax import alike, names_bound, same_text
 from codemods.maskflow.sites import Site
 from codemods.source.position import span_of, split_lines
 
@@ -24,10 +24,10 @@ class TensorConversion:
 
     def apply(self, place: Place) -> Mended:
         """Choose by ``isinstance`` instead of ``is not None``, and the mask itself otherwise."""
-        found = [node for node in in_order(place.node) if same_text(node, self.choice)]
+        found = alike(place.node, self.choice)
         if len(found) <= self.ordinal:
             raise CannotMend(f"the conversion `{self.choice}` is not there")
-        span = span_of(found[self.ordinal], split_lines(place.text))  # type: ignore[arg-type]
+        span = span_of(found[self.ordinal], split_lines(place.text))
         edits = convert_tensors_only(place.text, span, self.mask, width=place.width)
         return Mended(tuple(edits), (TORCH,))
 

@@ -26,14 +26,14 @@ from codemods.flex_passthrough.rules.rule import Diagnosis, Mend, Rule, speaking
 from codemods.flex_passthrough.rules.stand_in import stand_in
 from codemods.flex_passthrough.rules.tensor_guard import (
     TensorGuard,
-    asked_in,
-    breaks_otherwise,
+    asking,
     guard,
     holds_for_block_mask,
     test_to_guard,
+    within,
 )
 from codemods.flex_passthrough.rules.token_weights import AsWithoutMask, loss_without_mask, only_weighs_tokens
-from codemods.flex_passthrough.syntax import ancestors, in_order, parents, same_text
+from codemods.flex_passthrough.syntax import alike, ancestors, parents
 from codemods.maskflow.flow import GENERATION
 from codemods.maskflow.index import Function
 from codemods.maskflow.memo import kept
@@ -85,8 +85,7 @@ def _diagnose_function(function: Function, sites: tuple[Site, ...]) -> list[Diag
             mend = SlidingWindow(site.subject)
         elif (choice := conversion(site, around)) is not None:
             text = ast.unparse(choice)
-            alike = [node for node in in_order(function.node) if same_text(node, text)]
-            mend = TensorConversion(text, alike.index(choice), site.subject)
+            mend = TensorConversion(text, alike(function.node, text).index(choice), site.subject)
         elif only_weighs_tokens(function.node, site.subject):
             mend = AsWithoutMask(site.subject)
         elif (pooled := _pooled(site, around)) is not None:
@@ -118,20 +117,20 @@ def _leave_out_what_moves_a_crash(
     grouped: dict[Mend | str, list[Site]], above: dict[ast.AST, ast.AST]
 ) -> None:
     """Report where a guard would only send a BlockMask to another line that nothing can mend."""
-    settled = [
-        test
+    asked = {
+        mend: [asking(site, ancestors(site.node, above)) for site in sites]
         for mend, sites in grouped.items()
         if isinstance(mend, TensorGuard)
-        for site in sites
-        if (test := asked_in(site, ancestors(site.node, above))) is not None
-    ]
+    }
+    settled = [choice.test for choices in asked.values() for choice in choices if choice is not None]
     unmended = [
         site.node
         for site in grouped.get(_NO_GUARD, ())
-        if not any(site.node is each for test in settled for each in ast.walk(test))
+        if not any(within(site.node, test) for test in settled)
     ]
-    for mend in [each for each in grouped if isinstance(each, TensorGuard) and not each.otherwise]:
-        if any(breaks_otherwise(site, ancestors(site.node, above), unmended) for site in grouped[mend]):
+    for mend, choices in asked.items():
+        otherwise = [each for choice in choices if isinstance(choice, ast.If) for each in choice.orelse]
+        if not mend.otherwise and any(within(node, each) for node in unmended for each in otherwise):
             grouped[_NO_GUARD] += grouped.pop(mend)
             grouped[_NO_GUARD].sort(key=lambda site: site.line)
 

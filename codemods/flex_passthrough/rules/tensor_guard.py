@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import ast
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 from codemods.flex_passthrough.mends.cannot import CannotMend
@@ -11,7 +11,7 @@ from codemods.flex_passthrough.mends.guards import require_tensor
 from codemods.flex_passthrough.mends.imports import TORCH
 from codemods.flex_passthrough.rules.padding import counts_tokens, serves_tensors_only
 from codemods.flex_passthrough.rules.rule import Mended, Place
-from codemods.flex_passthrough.syntax import in_order, same_text
+from codemods.flex_passthrough.syntax import alike, same_text
 from codemods.maskflow.definitions import FunctionNode
 from codemods.maskflow.sites import Site
 from codemods.source.position import span_of, split_lines
@@ -31,14 +31,12 @@ class TensorGuard:
 
     def apply(self, place: Place) -> Mended:
         """Put the guard in front of the test, or in the place of its ``is not None``."""
-        found = [node for node in in_order(place.node) if same_text(node, self.test)]
+        found = alike(place.node, self.test)
         if len(found) <= self.ordinal:
             raise CannotMend(f"the test `{self.test}` is not there")
-        node = found[self.ordinal]
-        assert isinstance(node, ast.expr)
         edits = require_tensor(
             place.text,
-            span_of(node, split_lines(place.text)),
+            span_of(found[self.ordinal], split_lines(place.text)),
             self.mask,
             width=place.width,
             otherwise=self.otherwise,
@@ -49,28 +47,17 @@ class TensorGuard:
 def guard(function: ast.AST, test: ast.expr, mask: str, otherwise: bool) -> TensorGuard:
     """Return the mend that settles ``test``, one of a function's tests, for a BlockMask."""
     text = ast.unparse(test)
-    same = [node for node in in_order(function) if same_text(node, text)]
-    return TensorGuard(text, same.index(test), mask, otherwise)
+    return TensorGuard(text, alike(function, text).index(test), mask, otherwise)
 
 
-def asked_in(site: Site, around: Iterable[ast.AST]) -> ast.expr | None:
-    """Return the test that a site stands in, if any: a guard before it keeps a BlockMask out of it."""
+def asking(site: Site, around: Iterable[ast.AST]) -> ast.If | ast.IfExp | None:
+    """Return the choice in whose test a site stands, if any: a guard keeps a BlockMask out of all of that."""
     inner: ast.AST = site.node
     for node in around:
         if isinstance(node, (ast.If, ast.IfExp)) and inner is node.test:
-            return node.test
+            return node
         inner = node
     return None
-
-
-def breaks_otherwise(site: Site, around: Iterable[ast.AST], unmended: Sequence[ast.AST]) -> bool:
-    """Whether a BlockMask that fails the test at ``site`` comes to one of the operations ``unmended``."""
-    inner: ast.AST = site.node
-    for node in around:
-        if isinstance(node, ast.If) and inner is node.test:
-            return any(_within(each, branch) for each in unmended for branch in node.orelse)
-        inner = node
-    return False
 
 
 def test_to_guard(
@@ -114,7 +101,7 @@ def _leaves_for_four_dimensions(test: ast.expr, around: list[ast.AST]) -> bool:
     block = next((node for node in around if isinstance(node, ast.If)), None)
     return (
         block is not None
-        and _within(test, block.test)
+        and within(test, block.test)
         and isinstance(block.body[-1], (ast.Return, ast.Continue, ast.Break))
         and isinstance(test, ast.Compare)
         and isinstance(test.ops[0], ast.NotEq)
@@ -165,7 +152,8 @@ def _forgets(choice: ast.If | ast.IfExp | ast.While, function: FunctionNode, mas
     )
 
 
-def _within(node: ast.AST, whole: ast.AST) -> bool:
+def within(node: ast.AST, whole: ast.AST) -> bool:
+    """Whether a node is part of another, or is it."""
     return any(node is each for each in ast.walk(whole))
 
 
@@ -175,7 +163,7 @@ def _drops_otherwise(test: ast.expr, around: list[ast.AST], mask: str) -> bool:
     A dense mask that hides nothing may go. A BlockMask hides something, and stays.
     """
     for node in around:
-        if isinstance(node, (ast.If, ast.IfExp)) and _within(test, node.test):
+        if isinstance(node, (ast.If, ast.IfExp)) and within(test, node.test):
             if isinstance(node, ast.IfExp):
                 return same_text(node.body, mask) and same_text(node.orelse, "None")
             return any(ast.unparse(each) == f"{mask} = None" for each in node.orelse)
