@@ -119,11 +119,14 @@ def _modules(index: Index, files: Sequence[Path]) -> tuple[list[Module], list[Pa
     """
     modules: dict[Module, None] = {}
     attached: list[Patch] = []
+    named = set(files)
     for path in files:
         data = _read(path)
         if may_patch(data) and (module := index.module_at(path)) is not None:
             attached += patches(index, module)
         twin = _generated_twin(path)
+        if twin in named:
+            continue  # it comes by itself
         if _may_hold_models(data if twin is None else _read(twin)):
             module = index.module_at(twin or path)
             modules |= {module: None} if module is not None else {}

@@ -262,8 +262,7 @@ def lookup(receiver: Dict, key: Value) -> Value:
 
 def _item(receiver: Dict, key: object) -> Value:
     """Return what stands under a known key; a BlockMask only perhaps, if it is one of several items."""
-    others = any(not isinstance(atom, Block) for atom in receiver.rest)
-    if others and all(known != key for known, _ in receiver.items):
+    if _has_others(receiver) and all(known != key for known, _ in receiver.items):
         return _uncertain(receiver.rest)
     return receiver.get(key)
 
@@ -271,10 +270,14 @@ def _item(receiver: Dict, key: object) -> Value:
 def _any_item(receiver: Dict) -> Value:
     """Return what a key that is not known may select; a BlockMask only perhaps, if not all are one."""
     held = receiver.everything()
-    others = any(not isinstance(atom, Block) for atom in receiver.rest)
-    if all(is_block(value) for _, value in receiver.items) and not others:
+    if all(is_block(value) for _, value in receiver.items) and not _has_others(receiver):
         return held
     return _uncertain(held)
+
+
+def _has_others(receiver: Dict) -> bool:
+    """Whether what stands under keys that are not known may be something else than a BlockMask."""
+    return any(not isinstance(atom, Block) for atom in receiver.rest)
 
 
 def _uncertain(held: Value) -> Value:

@@ -18,6 +18,10 @@ _PATCH = re.compile(
 )
 
 
+# A class, the name of its member, and the function, as a statement has them.
+_Written = tuple[ast.expr, str, ast.expr]
+
+
 @dataclass(frozen=True)
 class Patch:
     """A function that is a member of a class because some file says so.
@@ -44,18 +48,16 @@ def patches(index: Index, module: Module) -> Iterator[Patch]:
     A patch counts wherever it stands, also in a function that may never be called: whoever calls it
     hands models a BlockMask as much as anybody. What is put into a single object is not looked at.
     """
-    yield from _patches_in(index, module, module.syntax.body)
     for node in ast.walk(module.syntax):
-        if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef)):
-            yield from _patches_in(index, bind_within(module, node.body), node.body)
+        if isinstance(node, (ast.Module, ast.FunctionDef, ast.AsyncFunctionDef)):
+            written = [each for each in map(_written, _statements(node.body)) if each is not None]
+            if written:
+                scope = module if node is module.syntax else bind_within(module, node.body)
+                yield from _resolved(index, scope, written)
 
 
-def _patches_in(index: Index, scope: Module, body: list[ast.stmt]) -> Iterator[Patch]:
-    for statement in _statements(body):
-        written = _written(statement)
-        if written is None:
-            continue
-        owner, name, value = written
+def _resolved(index: Index, scope: Module, written: list[_Written]) -> Iterator[Patch]:
+    for owner, name, value in written:
         cls = index.resolve_dotted(scope, owner)
         function = index.resolve_dotted(scope, value)
         if isinstance(cls, Class) and isinstance(function, Function) and _takes_mask(function):
@@ -73,7 +75,7 @@ def _statements(body: list[ast.stmt]) -> Iterator[ast.stmt]:
                 yield from _statements(handler.body)
 
 
-def _written(statement: ast.stmt) -> tuple[ast.expr, str, ast.expr] | None:
+def _written(statement: ast.stmt) -> _Written | None:
     """Return the class, the name and the function of a patch, as far as it looks like one."""
     if isinstance(statement, ast.Assign) and len(statement.targets) == 1:
         (target,) = statement.targets
