@@ -21,6 +21,7 @@ from codemods.flex_passthrough.rules.conversion import TensorConversion, convers
 from codemods.flex_passthrough.rules.counted_positions import counted_positions
 from codemods.flex_passthrough.rules.eager_parts import diagnose_eager_parts
 from codemods.flex_passthrough.rules.layer_window import SlidingWindow, window_block
+from codemods.flex_passthrough.rules.picked_tokens import takes_all_tokens
 from codemods.flex_passthrough.rules.pooling import mean_without_mask
 from codemods.flex_passthrough.rules.rule import Diagnosis, Mend, Rule, speaking_of_tokens
 from codemods.flex_passthrough.rules.stand_in import stand_in
@@ -78,6 +79,8 @@ def _diagnose_function(function: Function, sites: tuple[Site, ...]) -> list[Diag
         around = list(ancestors(site.node, above))
         if any(node in guarded for node in around):
             continue  # a guard that another site asked for keeps a BlockMask out of here
+        if takes_all_tokens(site, around, function.node):
+            continue
         mend: Mend | str
         if not site.certain:
             mend = _BY_LAYER_TYPE

@@ -241,6 +241,43 @@ def test_pick_is_reported_only(check_noop, body):
     assert {finding.safety.value for finding in planned.findings} == {"report"}
 
 
+CUT = """\
+if labels is not None:
+    if attention_mask is not None:
+        shift_mask = attention_mask[:, -(states.shape[1] - 1) :].to(states.device)
+        shifted = states[..., :-1, :][shift_mask.to(states.device) != 0].contiguous()
+        wanted = labels[..., 1:][shift_mask != 0].contiguous()
+    else:
+        shifted = states[..., :-1, :].contiguous()
+        wanted = labels[..., 1:].contiguous()
+    states = states + self.loss(shifted.view(-1, shifted.size(-1)), wanted.view(-1).to(shifted.device))
+"""
+
+
+def test_loss_that_would_take_all_tokens_anyway_is_no_finding(check_noop):
+    """No BlockMask is equal to 0, and what one dimension more would change is flattened away."""
+    assert not check_noop(labelled(CUT)).findings
+
+
+CUTS = {
+    "a_test_that_takes_no_token": CUT.replace("!= 0", "== 1"),
+    "a_slice_without_a_negative_start": CUT.replace("-(states.shape[1] - 1) :", "1:"),
+    "a_conversion_that_a_block_mask_refuses": CUT.replace(".to(states.device)\n", ".to(states.dtype)\n"),
+    "the_slice_used_otherwise": CUT.replace(
+        "        wanted = labels[..., 1:][shift_mask != 0]",
+        "        wanted = labels[..., 1:][shift_mask > 0]",
+    ),
+    "dimensions_that_are_looked_at": CUT.replace("wanted.view(-1)", "wanted.view(labels.shape[0], -1)"),
+    "tokens_used_as_they_are": CUT.replace("wanted.view(-1).to(shifted.device)", "wanted"),
+}
+
+
+@pytest.mark.parametrize("body", CUTS.values(), ids=CUTS)
+def test_loss_that_picks_in_another_way_is_mended(check_transformed, body):
+    guarded = body.replace("attention_mask is not None", "isinstance(attention_mask, torch.Tensor)")
+    check_transformed(labelled(body), labelled(guarded))
+
+
 LOSSES_LEFT_ALONE = {
     "has_no_way_without_a_mask": LOSS.replace("    total = 0.0", "    total = attention_mask.sum()"),
     "changes_the_mask": LOSS.replace("    total = 0.0", "    total = 0.0\n    attention_mask = logits"),
