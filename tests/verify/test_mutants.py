@@ -20,6 +20,16 @@ WINDOW = "mask_mod(b, h, q, k) & (q + first - k < window)"
 
 BLOCK_CASES = {"block_causal", "block_document", "block_sliding"}
 
+# A model of parts: its forward takes what its own configuration, above that of the language model, lacks.
+ROUTED = """\
+class PlainForCausalLM(PreTrainedModel):
+    def forward(self, input_ids, attention_mask=None, labels=None, output_router_logits=None, **kwargs):
+        if output_router_logits and hasattr(attention_mask, "mask_mod"):
+            raise TypeError("the router's loss takes a tensor")
+        return super().forward(input_ids, attention_mask, labels=labels, **kwargs)
+
+"""
+
 # name -> (model, text of the right model, text of the mutant, the cases that must turn red)
 MUTANTS = {
     "returns_none": ("plain", PASSTHROUGH, "            return None\n", BLOCK_CASES),
@@ -84,6 +94,12 @@ MUTANTS = {
         PASSTHROUGH,
         "            return None if hidden.requires_grad else attention_mask\n",
         {"backward_document"},
+    ),
+    "only_without_router_logits": (
+        "plain",
+        "class PlainForCausalLM(PreTrainedModel):\n",
+        ROUTED,
+        {"loss"},
     ),
     "one_mask_for_each_row": (
         "plain",

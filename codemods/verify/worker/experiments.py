@@ -7,6 +7,7 @@ where a place is a token, a generated token, or a parameter.
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
@@ -104,13 +105,19 @@ def _backward(make_mask: Callable[[int, int, str], Mask]) -> Builder:
     return build
 
 
+def _routes(model: Any) -> bool:
+    """Whether a model, or a language model whose loss it computes, can return the logits of a router."""
+    asked = inspect.signature(model.forward).parameters
+    return "output_router_logits" in asked or hasattr(model.config, "output_router_logits")
+
+
 def _loss(config: Any, device: str) -> Experiment:
     mask = MASKS["block_document"](BATCH, TOKENS, device)
 
     def run(model: Any, masks: list[Any]) -> Any:
         arguments = _arguments(model, TOKENS, masks[0])
         arguments.update(_labels(model, arguments["input_ids"]))
-        if hasattr(model.config, "output_router_logits"):
+        if _routes(model):
             arguments["output_router_logits"] = True
         seed(device)
         model.train()
