@@ -13,10 +13,11 @@ from datetime import datetime, timezone
 
 import click
 
-from codemods.rewrite.journal import JournalError, Run, read_entries
+from codemods.rewrite.journal import Entry, JournalError, Run, read_entries
 from codemods.rewrite.recovery import recover, roll_back
 from codemods.rewrite.store import Store
 from codemods.rewrite.transaction import Change, write_all
+from codemods.rewrite.write import holds
 from codemods.source.problem import Problem, printable
 
 DONE, TROUBLE = 0, 2
@@ -24,16 +25,22 @@ DONE, TROUBLE = 0, 2
 _EPILOG = """\b
 Exit codes:
   0  done
-  2  usage error, or nothing was restored and the lines above say why
+  2  usage error, or not every file was restored and the lines above say why
 """
 
 
 class UndoRefused(Exception):
-    """A run that cannot be taken back, with a line for each reason; nothing was written."""
+    """A run that cannot be taken back, with a line for each reason.
 
-    def __init__(self, problems: Sequence[Problem]) -> None:
+    Attributes:
+        restored: how many files were restored all the same: none, but where an interrupted run could be
+            taken back in part only. What is left of it is tried again by the next command.
+    """
+
+    def __init__(self, problems: Sequence[Problem], restored: int = 0) -> None:
         super().__init__(*problems)
         self.problems = tuple(problems)
+        self.restored = restored
 
 
 def undo(run: Run, store: Store) -> list[Change]:
@@ -65,10 +72,19 @@ def undo(run: Run, store: Store) -> list[Change]:
 def _undo_interrupted(run: Run, store: Store) -> list[Change]:
     with store.locked(_say):
         entries = read_entries(run)
+        changed = [entry.name for entry in entries if _has_changed(entry)]
+        if changed:
+            reason = "has changed since then; it is left as it is"
+            raise UndoRefused([Problem(name, 1, 1, reason) for name in changed])
         recovery = roll_back(run)
     if recovery.problems:
-        raise UndoRefused(recovery.problems)
+        raise UndoRefused(recovery.problems, recovery.written)
     return [Change(entry.target, entry.name, entry.after, entry.before) for entry in entries]
+
+
+def _has_changed(entry: Entry) -> bool:
+    """Say whether a file of an interrupted run holds neither its old content nor its new."""
+    return not holds(entry.target, entry.before) and not holds(entry.target, entry.after)
 
 
 def _holds_old(change: Change) -> bool:
@@ -108,7 +124,7 @@ def command(run: str | None, list_runs: bool, only_recover: bool, forget: bool, 
     except UndoRefused as error:
         for problem in error.problems:
             _say(str(problem))
-        _say("nothing was restored")
+        _say(f"{_files(error.restored)} restored, not all" if error.restored else "nothing was restored")
         sys.exit(TROUBLE)
     except (JournalError, OSError) as error:
         _say(str(error))

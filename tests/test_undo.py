@@ -7,10 +7,12 @@ from pathlib import Path
 
 import pytest
 
-from codemods.rewrite.journal import Entry, begin
+from codemods.rewrite.journal import Entry, Run, begin, read_entries
 from codemods.rewrite.steps import commit, put_in_place, stage_all
 from codemods.rewrite.store import Store
 from codemods.rewrite.transaction import Change, write_all
+from codemods.undo import UndoRefused
+from codemods.undo import undo as undo_run
 
 
 @pytest.fixture(autouse=True)
@@ -51,6 +53,14 @@ def undo(*arguments: str, code: int = 0) -> str:
     assert done.returncode == code, done.stderr
     assert "Traceback" not in done.stderr
     return done.stdout + done.stderr
+
+
+def committed(tree: Path, store: Store, new: bytes) -> Run:
+    """Begin a run that gives every file of ``tree`` the content ``new``; be killed once it is committed."""
+    entries = [Entry(path, path.name, path.read_bytes(), new) for path in sorted(tree.iterdir())]
+    started = begin(store.folder, store.next_id(), tree, entries, None)
+    stage_all(started, entries, range(len(entries)))
+    return commit(started, entries)
 
 
 def held(tree: Path) -> dict[str, bytes]:
@@ -110,6 +120,42 @@ def test_refused_where_a_file_changed_since(tree: Path, store: Store) -> None:
     assert journals(store) == [f"{name}.done"]
 
 
+def test_refused_where_a_file_vanished_since(tree: Path) -> None:
+    run(tree, b"new")
+    (tree / "a.py").unlink()
+    assert undo(code=2) == "a.py:1:1: has vanished since it was read\nnothing was restored\n"
+    assert held(tree) == {"b.py": b"new"}
+
+
+def test_a_program_that_undoes_a_run_is_told_what_was_restored(tree: Path, store: Store) -> None:
+    before = held(tree)
+    run(tree, b"new")
+    [done] = store.runs()
+    assert [change.name for change in undo_run(done, store)] == ["a.py", "b.py"]
+    assert held(tree) == before
+
+
+def test_a_program_that_may_not_undo_a_run_gets_a_line_for_each_file(tree: Path, store: Store) -> None:
+    run(tree, b"new")
+    [done] = store.runs()
+    run(tree, b"mine")
+    with pytest.raises(UndoRefused) as refused:
+        undo_run(done, store)
+    assert [problem.path for problem in refused.value.problems] == ["a.py", "b.py"]
+    assert held(tree) == {"a.py": b"mine", "b.py": b"mine"}
+
+
+def test_quiet_says_nothing_but_problems(tree: Path) -> None:
+    before = held(tree)
+    run(tree, b"new")
+    assert undo("--quiet") == ""
+    assert held(tree) == before
+    assert undo("--recover", "--quiet") == ""
+    run(tree, b"new")
+    (tree / "a.py").write_bytes(b"mine")
+    assert "nothing was restored" in undo("--quiet", code=2)
+
+
 def test_what_is_restored_already_is_left_alone(tree: Path, store: Store) -> None:
     before = held(tree)
     run(tree, b"new")
@@ -143,6 +189,48 @@ def test_recover_only(tree: Path, store: Store) -> None:
     assert undo("--recover") == "no run was interrupted\n"
 
 
+def test_an_interrupted_run_is_not_taken_back_over_a_file_that_changed_since(tree: Path, store: Store) -> None:
+    before = held(tree)
+    interrupted = committed(tree, store, b"new")
+    put_in_place(interrupted, read_entries(interrupted), [1], set())
+    (tree / "a.py").write_bytes(b"mine")
+    assert undo(interrupted.id, code=2) == (
+        "a.py:1:1: has changed since then; it is left as it is\nnothing was restored\n"
+    )
+    assert (tree / "a.py").read_bytes() == b"mine"
+    assert (tree / "b.py").read_bytes() == b"new"
+    assert "interrupted" in undo("--list")
+    (tree / "a.py").write_bytes(before["a.py"])
+    undo(interrupted.id)
+    assert held(tree) == before
+
+
+def test_an_interrupted_run_that_is_taken_back_in_part_says_so_and_is_tried_again(
+    tree: Path, store: Store
+) -> None:
+    before = held(tree)
+    interrupted = committed(tree, store, b"new")
+    put_in_place(interrupted, read_entries(interrupted), [0, 1], set())
+    in_the_way = interrupted.temporary(0)
+    in_the_way.mkdir()
+    said = undo(interrupted.id, code=2)
+    assert said.startswith("a.py:1:1: cannot be written: ")
+    assert said.endswith("\n1 file restored, not all\n")
+    in_the_way.rmdir()
+    assert held(tree) == {"a.py": b"new", "b.py": before["b.py"]}
+    assert "it is rolled back now, 1 of 2 files had to be written" in undo("--recover")
+    assert held(tree) == before
+
+
+def test_recover_names_a_file_that_changed_since(tree: Path, store: Store) -> None:
+    committed(tree, store, b"new")
+    (tree / "a.py").write_bytes(b"mine")
+    said = undo("--recover", code=2)
+    assert "it is finished now, 1 of 2 files had to be written" in said
+    assert "  a.py:1:1: has changed since then; it is left as it is" in said
+    assert held(tree) == {"a.py": b"mine", "b.py": b"new"}
+
+
 def test_an_interrupted_undo_is_finished(tree: Path, store: Store) -> None:
     before = held(tree)
     name = run(tree, b"new")
@@ -169,6 +257,14 @@ def test_a_damaged_journal_is_listed(store: Store, tree: Path) -> None:
     assert undo("--list") == ""
 
 
+def test_a_run_whose_contents_are_damaged_is_refused(tree: Path, store: Store) -> None:
+    name = run(tree, b"new")
+    journal = store.folder / f"{name}.done"
+    journal.write_bytes(journal.read_bytes()[:-1])
+    assert "is a damaged journal; nothing is done with it" in undo(code=2)
+    assert held(tree) == {"a.py": b"new", "b.py": b"new"}
+
+
 def test_forgotten(tree: Path, store: Store) -> None:
     first, _ = run(tree, b"1"), run(tree, b"2")
     undo("--forget", first)
@@ -178,5 +274,7 @@ def test_forgotten(tree: Path, store: Store) -> None:
 
 
 def test_no_such_run(tree: Path) -> None:
+    run(tree, b"new")
     assert "there is no run x; see --list" in undo("x", code=2)
     assert "there is no run a\\nb; see --list" in undo("a\nb", code=2)
+    assert "there is no run x; see --list" in undo("--forget", "x", code=2)
