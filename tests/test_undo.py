@@ -189,7 +189,9 @@ def test_recover_only(tree: Path, store: Store) -> None:
     assert undo("--recover") == "no run was interrupted\n"
 
 
-def test_an_interrupted_run_is_not_taken_back_over_a_file_that_changed_since(tree: Path, store: Store) -> None:
+def test_an_interrupted_run_is_not_taken_back_over_a_file_that_changed_since(
+    tree: Path, store: Store
+) -> None:
     before = held(tree)
     interrupted = committed(tree, store, b"new")
     put_in_place(interrupted, read_entries(interrupted), [1], set())

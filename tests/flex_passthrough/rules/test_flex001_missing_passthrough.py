@@ -114,6 +114,26 @@ def test_method_that_joins_a_mask_of_its_own_is_reported_only(check_noop, joined
     assert finding.reason.startswith("it joins a mask of its own to the one it is given")
 
 
+@pytest.mark.parametrize(
+    "joined",
+    ["attention_mask.bool()", "chunks & others", "attention_mask.bool() & others"],
+)
+def test_method_that_joins_no_mask_of_its_own_gets_the_passthrough(check_transformed, joined):
+    body = (
+        "chunks = others = input_tensor.new_ones(4, 4)\n"
+        f"attention_mask = chunks if attention_mask is None else {joined}\n"
+        "return attention_mask.view(4, 4)\n"
+    )
+    check_transformed(HEAD + model(ASKS + body), MENDED_HEAD + model(ASKS + GUARD + body))
+
+
+def test_what_breaks_in_a_function_that_the_method_calls_is_named_with_its_place(plan_for):
+    helper = "def widened(mask):\n    return mask.unsqueeze(1)\n\n\n"
+    body = "return widened(attention_mask) * 2\n"
+    (finding,) = plan_for(HEAD + helper + model(ASKS + body)).findings
+    assert finding.message.endswith("in widened, models/tiny/modeling_tiny.py:9)")
+
+
 def test_not_claimed_is_skipped(check_noop):
     planned = check_noop(HEAD + model(ASKS + BUILD, claim="False"))
     (finding,) = planned.findings

@@ -84,6 +84,16 @@ GUARDED = {
         "torch.all(attention_mask == 1)",
         "isinstance(attention_mask, torch.Tensor) and torch.all(attention_mask == 1)",
     ),
+    "question_in_a_comprehension": (
+        "states = sum(each for each in [states, states] if attention_mask.dim() == 2)\n",
+        "attention_mask.dim() == 2",
+        "isinstance(attention_mask, torch.Tensor) and attention_mask.dim() == 2",
+    ),
+    "question_beside_a_lower_triangle": (
+        "states = torch.tril(states)\nif attention_mask.dim() == 2:\n    states = states * 2\n",
+        "attention_mask.dim() == 2",
+        "isinstance(attention_mask, torch.Tensor) and attention_mask.dim() == 2",
+    ),
     "only_converted": (
         "if attention_mask is not None:\n    attention_mask = attention_mask.contiguous()\n",
         "attention_mask is not None",
@@ -281,6 +291,10 @@ def test_loss_that_picks_in_another_way_is_mended(check_transformed, body):
 LOSSES_LEFT_ALONE = {
     "has_no_way_without_a_mask": LOSS.replace("    total = 0.0", "    total = attention_mask.sum()"),
     "changes_the_mask": LOSS.replace("    total = 0.0", "    total = 0.0\n    attention_mask = logits"),
+    "of_another_mask": LOSS.replace(
+        "    total = 0.0",
+        "    weighed = attention_mask\n    total = 0.0 if weighed is None else weighed.reshape(-1).sum()",
+    ).replace("attention_mask.reshape(-1).to(logits[0].device)", "1"),
     "no_loss": LOSS.replace("router_loss", "router_bias"),
 }
 
@@ -367,6 +381,13 @@ LEFT_ALONE = {
         "else:\n"
         "    pooled = (states * attention_mask.unsqueeze(-1)).sum(dim=1)\n"
         "    states = states * 2\n"
+    ),
+    "mean_and_a_word_about_it": (
+        "if attention_mask is None:\n"
+        "    pooled = states.mean(dim=1)\n"
+        "else:\n"
+        "    self.note(attention_mask.sum())\n"
+        "    pooled = (states * attention_mask.unsqueeze(-1)).sum(dim=1)\n"
     ),
     "positions_counted_from_the_mask_itself": (
         "if attention_mask is None:\n"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from textwrap import dedent
 
 import black
 import pytest
@@ -166,6 +167,26 @@ def test_without_a_condition(check_transformed):
     check_transformed(windowed(RETURNS, dense), windowed(slid(RETURNS, slide), dense))
 
 
+def test_window_that_a_function_of_the_module_applies(check_transformed):
+    """As in 4.50, where all models of a file call one ``_prepare_4d_...`` function."""
+    call, function = DENSE.replace("self._make_dense(", "make_dense("), WINDOWED.replace(
+        "    @staticmethod\n", ""
+    )
+    function = dedent(function.replace("_make_dense", "make_dense"))
+    before, after = model(RETURNS, call, ""), model(slid(RETURNS), call, "")
+    check_transformed(before + "\n" + function, after + "\n" + function)
+
+
+def test_window_that_another_method_applies(check_transformed):
+    dense = WINDOWED.replace("    @staticmethod\n", "").replace("_make_dense(", "_make_dense(self, ")
+    check_transformed(windowed(RETURNS, dense), windowed(slid(RETURNS), dense))
+
+
+def test_calls_that_cannot_be_followed_apply_no_window(check_transformed):
+    dense = DENSE.replace("\n", "\nnote(attention_mask)\nself.note(attention_mask)\n", 1)
+    check_transformed(model(RETURNS, dense, WINDOWED), model(slid(RETURNS), dense, WINDOWED))
+
+
 NOOPS = {
     "no_window": model(RETURNS),
     "slid_already": imported(windowed(slid(RETURNS))),
@@ -196,6 +217,16 @@ def test_not_selected(check_noop):
     [
         (" <= (cache", " < (cache", "how _make_dense applies the window is not known"),
         ("config.sliding_window is not None", "target_length > 9", "target_length decides about the window"),
+        (
+            "config.sliding_window is not None",
+            "target_length > 9 or sequence_length > target_length",
+            "target_length decides about the window",
+        ),
+        (
+            "        if config.sliding_window is not None:",
+            "        slides = True\n        slides = slides and target_length > 9\n        if slides:",
+            "slides decides about the window",
+        ),
         (
             "if config.sliding_window is not None:",
             "if sequence_length == 1:\n            pass\n        else:",

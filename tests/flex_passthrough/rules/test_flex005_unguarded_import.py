@@ -118,6 +118,22 @@ def test_generated_files_and_copies_get_their_import_too(write_tree):
     assert (root / FILE).read_text() == GUARDED_HEAD + MODEL
 
 
+def test_a_method_that_asks_twice_asks_first_twice_and_is_told_of_once(plan_for):
+    before = (
+        MODEL.replace(
+            '        if self.config._attn_implementation == "flex_attention":\n',
+            "        if isinstance(attention_mask, BlockMask):\n            self.seen = True\n",
+        )
+        .replace("            if isinstance", "        if isinstance")
+        .replace("                return", "            return")
+    )
+    planned = plan_for(GUARDED_HEAD + before, ONLY)
+    asked = "is_torch_flex_attn_available() and isinstance(attention_mask, BlockMask)"
+    after = before.replace("isinstance(attention_mask, BlockMask)", asked)
+    assert [finding.rule for finding in planned.findings] == ["FLEX005"]
+    assert [change.after.decode() for change in planned.changes] == [GUARDED_HEAD + after]
+
+
 @pytest.mark.parametrize(
     "head",
     [
@@ -174,7 +190,7 @@ from ..tiny.modeling_tiny import TinyModel
 
 
 class HeirModel(TinyModel):
-    pass
+    _supports_flex_attn = True
 """
 
 

@@ -104,6 +104,14 @@ REST = """\
 
 LEFT_ALONE = {
     "mask_of_its_own_queries": (BUILDER, MODEL.replace("query_length=length, ", "")),
+    "mask_of_somebody_else_s_making": (BUILDER, MODEL.replace("= build_block_mask(", "= self.build(")),
+    "maker_of_dense_masks": (
+        BUILDER.replace("def build_block_mask", "def build").replace(
+            "create_block_mask(causal", "stack(causal"
+        )
+        + "\n\nbuild_block_mask = build\n",
+        MODEL,
+    ),
     "causal": (BUILDER, MODEL.replace(", is_causal=False", "")),
     "looks_no_query_up": (BUILDER.partition("    def full")[0] + REST, MODEL),
 }
