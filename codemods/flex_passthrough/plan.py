@@ -22,7 +22,7 @@ from codemods.flex_passthrough.proposal import propose
 from codemods.flex_passthrough.proposed import Proposed
 from codemods.flex_passthrough.regeneration import Regenerated, regenerate_changes
 from codemods.flex_passthrough.repository_checks import check_repository
-from codemods.flex_passthrough.scan import Diagnosed, Progress, scan
+from codemods.flex_passthrough.scan import Diagnosed, Progress, Scan, scan
 from codemods.flex_passthrough.settings import Settings
 from codemods.flex_passthrough.suppression import hold_back
 from codemods.maskflow.index import Index
@@ -214,7 +214,7 @@ def make_plan(
         workshop,
         trials,
         settings,
-        [*unused, *_in_library(outside)],
+        [*unused, *_in_library(outside), *_not_installed(scanned, index, settings)],
     )
     return draft.plan(progress)
 
@@ -242,6 +242,12 @@ def _in_library(outside: Sequence[Diagnosed]) -> Iterator[str]:
     if places:
         more = f" and {len(places) - 3} more" if len(places) > 3 else ""
         yield f"the installed {NAME} needs mending too: {', '.join(places[:3])}{more}"
+
+
+def _not_installed(scanned: Scan, index: Index, settings: Settings) -> Iterator[str]:
+    """Yield what to tell where masks are lost sight of in the library, because it is not there to be read."""
+    if settings.installed and NAME in scanned.beyond and NAME not in index.libraries:
+        yield f"masks go on into {NAME}, which is not installed here; --python names an interpreter that has it"
 
 
 def _out_of_step(planned: Sequence[Planned], workshop: Workshop) -> Iterator[str]:

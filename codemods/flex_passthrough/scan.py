@@ -15,7 +15,7 @@ from codemods.maskflow.index import Class, Function, Index, Module
 from codemods.maskflow.memo import kept
 from codemods.maskflow.patches import Patch, may_patch, patches
 from codemods.maskflow.reach import Reach
-from codemods.maskflow.sites import Way
+from codemods.maskflow.sites import Unfollowed, Way
 from codemods.source.problem import Problem, SourceError
 from codemods.source.text import read_bytes
 
@@ -48,10 +48,12 @@ class Scan:
     Attributes:
         unknown: calls that were handed one and could not be followed, and functions that never came
             back, so that nothing is known of what stands behind them.
+        beyond: the packages outside the tree that such calls lead to, as they are imported.
     """
 
     diagnosed: list[Diagnosed]
     unknown: list[Problem]
+    beyond: frozenset[str]
 
 
 def scan(
@@ -70,7 +72,7 @@ def scan(
     flow = MaskFlow(index, hierarchy)
     asked = list(RULES.values()) if rules is None else list(rules)
     found: dict[tuple[object, ...], Diagnosed] = {}
-    unresolved: set[tuple[str, int]] = set()
+    unresolved: set[Unfollowed] = set()
     entries = models(index, hierarchy, modules)
     for done, entry in enumerate(entries):
         if progress is not None:
@@ -96,13 +98,17 @@ def scan(
             diagnosed.ties |= dict.fromkeys(diagnosis.ties)
             diagnosed.ways.add(diagnosis.way or reach.ways.get(diagnosis.function, Way.INPUTS))
             (diagnosed.claiming if claims else diagnosed.others).append(entry.name)
-    return Scan(list(found.values()), _unknown(unresolved, flow.dead_ends))
+    beyond = frozenset(each.callee.partition(".")[0] for each in unresolved if each.callee)
+    return Scan(list(found.values()), _unknown(unresolved, flow.dead_ends), beyond)
 
 
-def _unknown(unresolved: set[tuple[str, int]], dead_ends: Sequence[Function]) -> list[Problem]:
-    followed = "a call with a BlockMask could not be followed"
+def _unknown(unresolved: set[Unfollowed], dead_ends: Sequence[Function]) -> list[Problem]:
+    followed = "a call{} with a BlockMask could not be followed"
     ended = "{} never comes back with a BlockMask: what follows it was not looked at"
-    calls = [Problem(path, line, 1, followed) for path, line in unresolved]
+    calls = [
+        Problem(each.path, each.line, 1, followed.format(f" of {each.callee}" if each.callee else ""))
+        for each in unresolved
+    ]
     ends = [(each.module.source.name, each.node.lineno, each.qualname) for each in dead_ends]
     return sorted([*calls, *(Problem(path, line, 1, ended.format(name)) for path, line, name in ends)])
 

@@ -10,6 +10,7 @@ from codemods.maskflow.arguments import Arguments, expand_double_star, expand_st
 from codemods.maskflow.frame import Frame, last_name
 from codemods.maskflow.hierarchy import Hierarchy
 from codemods.maskflow.index import Function
+from codemods.maskflow.sites import Unfollowed
 from codemods.maskflow.values import (
     BLOCK,
     FALSE,
@@ -169,7 +170,7 @@ def apply(atom: Atom, given: Arguments, node: ast.Call, frame: Frame, evaluator:
     if isinstance(atom, Block):
         frame.site(node, node.func, "a BlockMask cannot be called")
     elif isinstance(atom, Unknown) and given.carry_block():
-        frame.record.unresolved.add((frame.module.source.name, node.lineno))
+        frame.record.unresolved.add(Unfollowed(frame.module.source.name, node.lineno))
     return UNKNOWN
 
 

@@ -6,7 +6,7 @@ import ast
 from dataclasses import dataclass, field
 
 from codemods.maskflow.index import Class, Function, Module
-from codemods.maskflow.sites import Site, Step
+from codemods.maskflow.sites import Site, Step, Unfollowed
 from codemods.maskflow.values import NOTHING, Instance, Value, union
 
 Environment = dict[str, Value]
@@ -25,13 +25,13 @@ class Record:
         asked: functions that were handed a BlockMask and are not ``forward``: possible mask methods,
             each with the first calls that led there.
         confirmed: those of them whose result reached attention as a mask, and that lost the BlockMask.
-        unresolved: calls that received a BlockMask and could not be followed, as ``path:line``.
+        unresolved: calls that received a BlockMask and could not be followed.
     """
 
     sites: dict[SiteKey, Site] = field(default_factory=dict)
     asked: dict[Function, tuple[Step, ...]] = field(default_factory=dict)
     confirmed: set[Function] = field(default_factory=set)
-    unresolved: set[tuple[str, int]] = field(default_factory=set)
+    unresolved: set[Unfollowed] = field(default_factory=set)
 
     def add_site(self, site: Site) -> None:
         """Take over a site: the first way to it that is certain, else the first."""

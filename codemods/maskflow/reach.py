@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 
 from codemods.maskflow.hierarchy import Hierarchy
 from codemods.maskflow.index import Class, Function
-from codemods.maskflow.sites import Site, Step, Way
+from codemods.maskflow.sites import Site, Step, Unfollowed, Way
 
 # Inputs from which a model makes a shorter sequence before attention sees it.
 _OTHER_INPUTS = ("input_values", "input_features", "pixel_", "audio_", "waveform")
@@ -46,7 +46,7 @@ class Reach:
     hierarchy: Hierarchy
     sites: list[Site] = field(default_factory=list)
     methods: list[MaskMethod] = field(default_factory=list)
-    unresolved: set[tuple[str, int]] = field(default_factory=set)
+    unresolved: set[Unfollowed] = field(default_factory=set)
     asked: tuple[Function, ...] = ()
     ways: dict[Function, Way] = field(default_factory=dict)
     routes: dict[Function, tuple[Step, ...]] = field(default_factory=dict)

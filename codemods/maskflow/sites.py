@@ -67,3 +67,15 @@ class Site:
     def line(self) -> int:
         """The line of the operation, counted from 1."""
         return self.node.lineno
+
+
+@dataclass(frozen=True, order=True)
+class Unfollowed:
+    """A call that was handed a BlockMask and could not be followed.
+
+    ``callee`` is the dotted path of what is called, where that is a name outside the tree.
+    """
+
+    path: str
+    line: int
+    callee: str = ""

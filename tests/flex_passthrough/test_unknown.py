@@ -6,6 +6,7 @@ from textwrap import indent
 import pytest
 
 from codemods.flex_passthrough.api import plan
+from codemods.flex_passthrough.settings import Settings
 from codemods.review.json_report import render_json, render_json_lines
 
 HEAD = """\
@@ -37,7 +38,7 @@ UNKNOWN = {
     "unknown_function": ("return self.config.attend(attention_mask)", [(FIRST, NOT_FOLLOWED)]),
     "function_from_elsewhere": (
         "import elsewhere\nreturn elsewhere.attend(input_ids, mask=attention_mask)",
-        [(FIRST + 1, NOT_FOLLOWED)],
+        [(FIRST + 1, "a call of elsewhere.attend with a BlockMask could not be followed")],
     ),
     "dead_end": (
         "refuse(attention_mask)\nreturn attention_mask.dim()",
@@ -54,7 +55,7 @@ UNKNOWN = {
 
 @pytest.fixture
 def planned(plan_for):
-    return lambda body: plan_for(HEAD + indent(body + "\n", " " * 8))
+    return lambda body, *settings: plan_for(HEAD + indent(body + "\n", " " * 8), *settings)
 
 
 @pytest.mark.parametrize(("body", "places"), UNKNOWN.values(), ids=UNKNOWN)
@@ -73,6 +74,22 @@ def test_report_for_machines(planned):
     assert json.loads(render_json(made, "tool"))["unknown"] == [row]
     lines = [json.loads(line) for line in render_json_lines(made, "tool").splitlines()]
     assert {"type": "unknown", **row} in lines
+
+
+LIBRARY = "from transformers import masking_utils\nreturn masking_utils.create_causal_mask({})"
+NOT_INSTALLED = (
+    "masks go on into transformers, which is not installed here; --python names an interpreter that has it"
+)
+
+
+@pytest.mark.parametrize(("given", "notices"), [("attention_mask", [NOT_INSTALLED]), ("input_ids", [])])
+def test_library_that_is_not_installed(planned, tmp_path, given, notices):
+    made = planned(LIBRARY.format(given), Settings(python=tmp_path / "empty" / "bin" / "python"))
+    assert made.notices == notices
+
+
+def test_library_that_is_not_to_be_read(planned):
+    assert planned(LIBRARY.format("attention_mask"), Settings(installed=False)).notices == []
 
 
 def test_planned_again(planned):
