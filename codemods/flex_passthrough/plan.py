@@ -247,7 +247,7 @@ def _in_library(outside: Sequence[Diagnosed]) -> Iterator[str]:
 def _not_installed(scanned: Scan, index: Index, settings: Settings) -> Iterator[str]:
     """Yield what to tell where masks are lost sight of in the library, because it is not there to be read."""
     if settings.installed and NAME in scanned.beyond and NAME not in index.libraries:
-        yield f"masks go on into {NAME}, which is not installed here; --python names an interpreter that has it"
+        yield f"masks go on into {NAME}, which is not installed here; --python names a Python that has it"
 
 
 def _out_of_step(planned: Sequence[Planned], workshop: Workshop) -> Iterator[str]:

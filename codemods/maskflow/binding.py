@@ -43,6 +43,29 @@ def bind_within(module: Module, body: Sequence[ast.stmt]) -> Module:
     return inner
 
 
+def imports(module: Module, statement: ast.Import | ast.ImportFrom) -> dict[str, Import]:
+    """Return what an import binds, by the name it gets; what a ``*`` brings is not among it."""
+    if isinstance(statement, ast.Import):
+        named = [(alias.asname, alias.name) for alias in statement.names]
+        return {
+            given or whole.partition(".")[0]: Import(whole if given else whole.partition(".")[0], None)
+            for given, whole in named
+        }
+    base = absolute(module, statement)
+    return {
+        alias.asname or alias.name: Import(base, alias.name) for alias in statement.names if alias.name != "*"
+    }
+
+
+def absolute(module: Module, statement: ast.ImportFrom) -> str:
+    """Return the dotted name of the module that names are imported from."""
+    if not statement.level:
+        return statement.module or ""
+    parts = module.name.split(".")
+    keep = len(parts) - statement.level + (1 if module.is_package else 0)
+    return ".".join(parts[: max(keep, 0)] + ([statement.module] if statement.module else []))
+
+
 class _Binder:
     """Binds names in the order of the text."""
 
@@ -53,10 +76,8 @@ class _Binder:
         for statement in body:
             if isinstance(statement, (Piece, ast.ClassDef, ast.FunctionDef, ast.AsyncFunctionDef)):
                 self.module.bindings[statement.name] = definition(self.module, statement)
-            elif isinstance(statement, ast.Import):
+            elif isinstance(statement, (ast.Import, ast.ImportFrom)):
                 self._import(statement)
-            elif isinstance(statement, ast.ImportFrom):
-                self._import_from(statement)
             elif isinstance(statement, (ast.Assign, ast.AnnAssign)) and statement.value is not None:
                 targets = statement.targets if isinstance(statement, ast.Assign) else [statement.target]
                 for target in targets:
@@ -70,25 +91,7 @@ class _Binder:
                     self.bind(handler.body)
                 self.bind(statement.body + statement.orelse + statement.finalbody)
 
-    def _import(self, statement: ast.Import) -> None:
-        for alias in statement.names:
-            if alias.asname:
-                self.module.bindings[alias.asname] = Import(alias.name, None)
-            else:
-                top = alias.name.partition(".")[0]
-                self.module.bindings[top] = Import(top, None)
-
-    def _import_from(self, statement: ast.ImportFrom) -> None:
-        base = self._absolute(statement)
-        for alias in statement.names:
-            if alias.name == "*":
-                self.module.star_imports.append(base)
-            else:
-                self.module.bindings[alias.asname or alias.name] = Import(base, alias.name)
-
-    def _absolute(self, statement: ast.ImportFrom) -> str:
-        if not statement.level:
-            return statement.module or ""
-        parts = self.module.name.split(".")
-        keep = len(parts) - statement.level + (1 if self.module.is_package else 0)
-        return ".".join(parts[: max(keep, 0)] + ([statement.module] if statement.module else []))
+    def _import(self, statement: ast.Import | ast.ImportFrom) -> None:
+        self.module.bindings |= imports(self.module, statement)
+        if isinstance(statement, ast.ImportFrom) and any(alias.name == "*" for alias in statement.names):
+            self.module.star_imports.append(absolute(self.module, statement))

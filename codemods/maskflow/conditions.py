@@ -3,32 +3,27 @@
 from __future__ import annotations
 
 import ast
-from functools import partial
 from typing import TYPE_CHECKING
 
-from codemods.maskflow import surface
 from codemods.maskflow.definitions import dotted
-from codemods.maskflow.frame import Environment, Frame, join, last_name
-from codemods.maskflow.index import Class
+from codemods.maskflow.frame import Environment, Frame, join
 from codemods.maskflow.narrowing import (
     Answers,
     has_dimensions,
     is_constant,
-    is_instance,
     is_one_of,
     is_truthy,
     split,
 )
 from codemods.maskflow.operators import SYMBOLS
+from codemods.maskflow.questions import asked_of
 from codemods.maskflow.values import (
     FALSE,
     NOTHING,
     TRUE,
     UNKNOWN,
-    Atom,
     Block,
     Const,
-    Instance,
     Value,
     has_block,
     is_block,
@@ -145,32 +140,11 @@ def _membership(node: ast.Compare, left: Value, right: Value, frame: Frame, eval
 
 
 def _instance_test(node: ast.Call, frame: Frame, evaluator: Evaluator) -> Branches | None:
-    test = _asked_of(node, evaluator)
+    test = asked_of(node, frame, evaluator)
     if test is None:
         return None
     subject, *_ = node.args
     return _narrowed([subject], evaluator.evaluate(subject, frame), test, frame, evaluator)
-
-
-def _asked_of(node: ast.Call, evaluator: Evaluator) -> Answers | None:
-    """Return what ``isinstance``, ``hasattr`` or ``torch.is_tensor`` asks of its first argument."""
-    inherits = partial(_inherits, evaluator=evaluator)
-    name, count = last_name(node.func), len(node.args)
-    if isinstance(node.func, ast.Attribute):
-        return is_instance(["Tensor"], inherits) if (name, count) == ("is_tensor", 1) else None
-    if (name, count) == ("isinstance", 2):
-        return is_instance(_class_names(node.args[1]), inherits)
-    if (name, count) == ("hasattr", 2):
-        asked = node.args[1]
-        return _has_attribute(str(asked.value if isinstance(asked, ast.Constant) else None))
-    return None
-
-
-def _inherits(instance: Instance, name: str, evaluator: Evaluator) -> bool:
-    return any(
-        (base.name if isinstance(base, Class) else base.path.rpartition(".")[2]) == name
-        for base in evaluator.hierarchy.linearize(instance.cls)
-    )
 
 
 def _narrowed(
@@ -240,13 +214,6 @@ def conditional(node: ast.IfExp, frame: Frame, evaluator: Evaluator) -> Value:
     return union(*held) or UNKNOWN
 
 
-def _has_attribute(name: str) -> Answers:
-    def test(atom: Atom) -> set[bool]:
-        return {surface.has_attribute(name)} if isinstance(atom, Block) else {True, False}
-
-    return test
-
-
 def _counts_dimensions(node: ast.expr) -> ast.expr | None:
     """Return ``mask`` of ``len(mask.shape)``, ``mask.ndim`` and ``mask.dim()``."""
     if isinstance(node, ast.Call) and ast.unparse(node.func) == "len" and len(node.args) == 1:
@@ -259,13 +226,3 @@ def _counts_dimensions(node: ast.expr) -> ast.expr | None:
 def _worth_narrowing(value: Value) -> bool:
     # Attributes change behind the environment's back; only what concerns masks is worth the risk.
     return has_block(value)
-
-
-def _class_names(node: ast.expr) -> list[str]:
-    if isinstance(node, (ast.Tuple, ast.List)):
-        return [name for element in node.elts for name in _class_names(element)]
-    if isinstance(node, ast.BinOp):  # int | float
-        return _class_names(node.left) + _class_names(node.right)
-    if isinstance(node, ast.Call) and ast.unparse(node) == "type(None)":
-        return ["NoneType"]
-    return [last_name(node)]

@@ -11,7 +11,7 @@ from codemods.maskflow.arguments import Arguments, expand_double_star
 from codemods.maskflow.composition import Composition
 from codemods.maskflow.frame import Frame
 from codemods.maskflow.hierarchy import Hierarchy
-from codemods.maskflow.index import Assignment, Class, Function, Index
+from codemods.maskflow.index import Assignment, Class, Function, Import, Index, Resolved
 from codemods.maskflow.values import (
     NOTHING,
     UNKNOWN,
@@ -92,22 +92,29 @@ def _name(node: ast.Name, frame: Frame, evaluator: Evaluator) -> Value:
     if local is not None:
         return local
     if node.id in known.ATTENTION_TABLES:
-        return frozenset({AttentionInterface(node.id == known.MASK_TABLE)})
+        return _table(node.id)
     found = evaluator.index.resolve(frame.module, node.id)
-    if found is None:
-        return frozenset({Outside(f"builtins.{node.id}")})
-    if isinstance(found, Assignment):
-        return evaluator.calls.module_value(found)
-    return frozenset({reference(found)})
+    return frozenset({Outside(f"builtins.{node.id}")}) if found is None else _resolved(found, evaluator)
 
 
-def imported(
-    node: ast.Import | ast.ImportFrom, alias: ast.alias, frame: Frame, evaluator: Evaluator
-) -> Value:
+def imported(target: Import, evaluator: Evaluator) -> Value:
     """Return what an import inside a function binds."""
-    if isinstance(node, ast.ImportFrom) and not node.level and node.module:
-        return frozenset({Outside(f"{node.module}.{alias.name}")})
-    return UNKNOWN
+    if target.name in known.ATTENTION_TABLES:
+        return _table(target.name)
+    found = evaluator.index.follow(target)
+    return UNKNOWN if found is None else _resolved(found, evaluator)
+
+
+def _table(name: str) -> Value:
+    return frozenset({AttentionInterface(name == known.MASK_TABLE)})
+
+
+def _resolved(found: Resolved, evaluator: Evaluator) -> Value:
+    return (
+        evaluator.calls.module_value(found)
+        if isinstance(found, Assignment)
+        else frozenset({reference(found)})
+    )
 
 
 def _constant(node: ast.Constant, frame: Frame, evaluator: Evaluator) -> Value:

@@ -95,7 +95,7 @@ class Index:
         if binding is None:
             return self._resolve_star(module, name)
         if isinstance(binding, Import):
-            return self._follow(binding)
+            return self.follow(binding)
         return binding
 
     def resolve_dotted(self, module: Module, written: ast.expr | str) -> Resolved | None:
@@ -120,7 +120,7 @@ class Index:
             return found if isinstance(found, (Class, Function)) else None
         return None
 
-    def _follow(self, target: Import) -> Resolved | None:
+    def follow(self, target: Import) -> Resolved | None:
         """Return what an import brings; what was found while modules wait for each other is not kept."""
         if target in self._followed:
             return self._followed[target]

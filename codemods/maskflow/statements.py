@@ -6,6 +6,7 @@ import ast
 from collections.abc import Callable
 from typing import Any
 
+from codemods.maskflow.binding import imports
 from codemods.maskflow.conditions import branch
 from codemods.maskflow.expressions import Evaluator, closure, imported
 from codemods.maskflow.frame import Environment, Frame, join
@@ -188,9 +189,8 @@ def _class(node: ast.ClassDef, frame: Frame, evaluator: Evaluator) -> bool:
 
 
 def _import(node: ast.Import | ast.ImportFrom, frame: Frame, evaluator: Evaluator) -> bool:
-    for alias in node.names:
-        if alias.name != "*":
-            frame.env[alias.asname or alias.name.partition(".")[0]] = imported(node, alias, frame, evaluator)
+    for name, target in imports(frame.module, node).items():
+        frame.env[name] = imported(target, evaluator)
     return True
 
 

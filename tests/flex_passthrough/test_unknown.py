@@ -78,7 +78,7 @@ def test_report_for_machines(planned):
 
 LIBRARY = "from transformers import masking_utils\nreturn masking_utils.create_causal_mask({})"
 NOT_INSTALLED = (
-    "masks go on into transformers, which is not installed here; --python names an interpreter that has it"
+    "masks go on into transformers, which is not installed here; --python names a Python that has it"
 )
 
 

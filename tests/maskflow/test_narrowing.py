@@ -27,6 +27,13 @@ KEPT_OUT = {
     "raise": "if attention_mask is not None:\n    raise ValueError\nattention_mask.dim()",
     "decoder_only": "if self.config.is_decoder:\n    attention_mask.dim()",
     "replaced": "attention_mask = torch.ones(2)\nattention_mask.dim()",
+    "under_another_name": (
+        "from torch.nn.attention.flex_attention import BlockMask as Blocks\n"
+        "if not isinstance(attention_mask, Blocks):\n    attention_mask.dim()"
+    ),
+    "classes_in_a_name": (
+        "kinds = (torch.Tensor, list)\nif isinstance(attention_mask, kinds):\n    attention_mask.dim()"
+    ),
     "filtered": "[m.dim() for m in [attention_mask] if isinstance(m, torch.Tensor)]",
 }
 
@@ -37,6 +44,17 @@ LET_IN = {
     "not_eager": "if self.config._attn_implementation != 'eager':\n    attention_mask.dim()",
     "else_of_tensor": (
         "if isinstance(attention_mask, torch.Tensor):\n    pass\nelse:\n    attention_mask.dim()"
+    ),
+    "under_another_name": (
+        "from torch.nn.attention.flex_attention import BlockMask as Blocks\n"
+        "if isinstance(attention_mask, Blocks):\n    attention_mask.dim()"
+    ),
+    "other_class_of_that_name": (
+        "from torch import Tensor as BlockMask\n"
+        "if not isinstance(attention_mask, BlockMask):\n    attention_mask.dim()"
+    ),
+    "classes_in_a_name": (
+        "kinds = (torch.Tensor, BlockMask)\nif isinstance(attention_mask, kinds):\n    attention_mask.dim()"
     ),
     "alias": "mask = attention_mask\nmask.dim()",
     "ternary_value": "mask = attention_mask if self.training else None\nif mask is not None:\n    mask.dim()",
