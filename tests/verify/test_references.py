@@ -51,7 +51,35 @@ class LastTokens(list):
 
 """
 
+# Attention that hardly counts in what comes out, whatever the weights.
+FAINT = f"""\
+{HEAD}
+    def __init__(self, config):
+        super().__init__(config)
+        for layer in self.layers:
+            layer.register_forward_hook(lambda layer, given, made: (1e-5 * made[0], made[1]))
+
+"""
+
+# A head for multiple choice that has eyes for the first token only: in a causal mask, that sees itself.
+GUARD = "        if attention_mask is not None and not isinstance(attention_mask, BlockMask):\n"
+NO_GUARD = "        if attention_mask is not None:\n"
+LAST_TOKEN = "output.logits[:, -1, 0]"
+FIRST_TOKEN = "output.logits[:, 0, 0]"
+FLATTENED = """\
+            attention_mask = attention_mask.view(-1, attention_mask.size(-1))
+        output = super().forward(input_ids.view(-1, tokens), attention_mask)
+        logits = """
+
 VARIANTS = {
+    "chooses": Variant("choosing", GUARD, GUARD),
+    "chooses_and_crashes": Variant("choosing", GUARD, NO_GUARD),
+    "chooses_wrongly": Variant("choosing", GUARD, "        attention_mask = None\n" + GUARD),
+    "chooses_blindly": Variant("choosing", LAST_TOKEN, FIRST_TOKEN),
+    "chooses_blindly_and_crashes": Variant(
+        "choosing", GUARD + FLATTENED + LAST_TOKEN, NO_GUARD + FLATTENED + FIRST_TOKEN
+    ),
+    "is_faint": Variant("plain", HEAD, FAINT),
     "has_a_small_cache": Variant("plain", HEAD, SMALL_CACHE),
     "needs_a_mask": Variant(
         "plain", DENSE, "        if attention_mask is None:\n            raise TypeError('no mask')\n" + DENSE
@@ -76,8 +104,8 @@ VARIANTS = {
 @pytest.fixture(scope="module")
 def report(tinyformers: Path, torch_python: str, tmp_path_factory: pytest.TempPathFactory) -> Report:
     tree = tree_of_variants(tinyformers, tmp_path_factory.mktemp("references") / "references", VARIANTS)
-    cases = ("none", "ones", "block_document", "packed_2d", "block_offset")
-    return run(locate(tree), Options(cases=cases, python=torch_python))
+    cases = ("none", "ones", "dense_4d", "block_document", "packed_2d", "block_offset")
+    return run(locate(tree), Options(cases=cases, python=torch_python, heads=True))
 
 
 def cell(report: Report, name: str, case: str) -> Cell:
@@ -114,3 +142,57 @@ def test_a_cache_that_has_forgotten_the_first_call_gives_no_reference(report: Re
     assert again.verdict == "not-runnable"
     assert "has room for 40 tokens and counts 16 after 40" in str(again.reason)
     assert cell(report, "needs_a_mask", "block_offset").verdict == "ok"
+
+
+def test_a_head_for_multiple_choice_is_held_against_attention_given_the_mask_directly(report: Report) -> None:
+    right = cell(report, "chooses", "block_document")
+    assert (right.verdict, right.max_abs_diff) == ("ok", 0.0)
+    assert "as the model flattens a dense mask as it does its tokens" in str(right.reason)
+    assert cell(report, "chooses_wrongly", "block_document").verdict == "wrong"
+
+
+def test_a_head_for_multiple_choice_takes_no_dense_mask(report: Report) -> None:
+    dense = cell(report, "chooses", "dense_4d")
+    assert (dense.verdict, dense.reason) == (
+        "not-runnable",
+        "a head for multiple choice takes masks of two dimensions only",
+    )
+
+
+def test_a_head_for_multiple_choice_that_crashes_does_so(report: Report) -> None:
+    crash = cell(report, "chooses_and_crashes", "block_document")
+    assert (crash.verdict, crash.exception) == (
+        "crash",
+        "AttributeError: 'BlockMask' object has no attribute 'view'",
+    )
+
+
+def test_where_a_wrong_mask_would_not_be_seen_nothing_is_called_ok(report: Report) -> None:
+    unseen = "a mask that is wrong by one key would not be seen with these weights"
+    assert {
+        case: (faint.verdict, faint.reason)
+        for case in ("none", "ones", "dense_4d", "block_document")
+        for faint in [cell(report, "is_faint", case)]
+    } == {
+        "none": ("not-runnable", f"attention cannot be checked in this model: {unseen}"),
+        "ones": ("not-runnable", f"attention cannot be checked in this model: {unseen}"),
+        "dense_4d": ("not-runnable", unseen),
+        "block_document": ("not-runnable", unseen),
+    }
+
+
+def test_what_cannot_be_told_apart_is_not_judged(report: Report) -> None:
+    for case in ("none", "block_document"):
+        blind = cell(report, "chooses_blindly", case)
+        assert blind.verdict == "not-runnable"
+        assert "cannot be given one" in str(blind.reason)
+
+
+def test_what_cannot_be_told_apart_can_still_crash(report: Report) -> None:
+    crash = cell(report, "chooses_blindly_and_crashes", "block_document")
+    assert (crash.verdict, crash.exception) == (
+        "crash",
+        "AttributeError: 'BlockMask' object has no attribute 'view'",
+    )
+    assert str(crash.reason).startswith("what comes out could not be judged: ")
+    assert cell(report, "chooses_blindly_and_crashes", "none").verdict == "not-runnable"

@@ -6,6 +6,13 @@ import shutil
 from pathlib import Path
 from typing import NamedTuple
 
+# What model classes are called by after the model's own name, and the auto mapping that names them.
+MAPPINGS = {
+    "ForCausalLM": "MODEL_FOR_CAUSAL_LM_MAPPING_NAMES",
+    "ForConditionalGeneration": "MODEL_FOR_SEQ_TO_SEQ_CAUSAL_LM_MAPPING_NAMES",
+    "ForMultipleChoice": "MODEL_FOR_MULTIPLE_CHOICE_MAPPING_NAMES",
+}
+
 
 class Variant(NamedTuple):
     """A model with ``old`` replaced by ``new`` in its code."""
@@ -14,22 +21,29 @@ class Variant(NamedTuple):
     old: str
     new: str
 
+    @property
+    def head(self) -> str:
+        """What its class is called by after the model's own name."""
+        return {"paired": "ForConditionalGeneration", "choosing": "ForMultipleChoice"}.get(
+            self.model, "ForCausalLM"
+        )
+
 
 def tree_of_variants(original: Path, tree: Path, variants: dict[str, Variant]) -> Path:
     """Copy ``original`` to ``tree`` with each variant as a model of its own, and no other model."""
     shutil.copytree(original, tree, ignore=shutil.ignore_patterns("__pycache__"))
-    configurations, models = {}, {}
+    configurations: dict[str, str] = {}
+    models: dict[str, dict[str, str]] = {mapping: {} for mapping in MAPPINGS.values()}
     for name, variant in variants.items():
         class_name = name.title().replace("_", "")
         _write_variant(tree / "models", name, class_name, variant)
         configurations[name] = class_name + "Config"
-        models[name] = class_name + "ForCausalLM"
+        models[MAPPINGS[variant.head]][name] = class_name + variant.head
     auto = tree / "models" / "auto"
     with (auto / "configuration_auto.py").open("a", encoding="utf-8") as stream:
         stream.write(f"\nCONFIG_MAPPING_NAMES = {configurations}\n")
-    (auto / "modeling_auto.py").write_text(
-        f"MODEL_FOR_CAUSAL_LM_MAPPING_NAMES = {models}\n", encoding="utf-8"
-    )
+    lines = [f"{mapping} = {names}\n" for mapping, names in models.items()]
+    (auto / "modeling_auto.py").write_text("".join(lines), encoding="utf-8")
     return tree
 
 

@@ -54,6 +54,7 @@ class Models:
         """
         self.model_class = model_class
         self.device = device
+        self.flattens = is_multiple_choice(model_class)  # a dense mask like the choices, to two dimensions
         self.discriminates: str | None = None  # unknown; then "" for yes, or why not
         self.garbles: dict[int, bool] = {}  # rows in a batch -> whether eager attention garbles a dense mask
         self.reference: Any = None  # what ``discriminates`` was seen by, for the case that asks for the same
@@ -177,9 +178,14 @@ def inputs(model: Any, batch: int = 2, tokens: int = 64) -> dict[str, Any]:
             given[name] = torch.randn(batch, *frames, 3, size, size, generator=generator)
             places = getattr(config, "num_query_tokens", None) or 0
             given["input_ids"][:, : places * math.prod(frames)] = _placeholder(config)
-    if type(model).__name__.endswith("ForMultipleChoice"):
+    if is_multiple_choice(type(model)):
         given = {name: value[:, None] for name, value in given.items()}
     return given
+
+
+def is_multiple_choice(model_class: type) -> bool:
+    """Say whether a class is a head for multiple choice: its tokens have a dimension for the choices."""
+    return model_class.__name__.endswith("ForMultipleChoice")
 
 
 def _placeholder(config: Any) -> int:

@@ -22,36 +22,33 @@ _WITNESS = "block_causal"
 BY_HAND = "reference: eager attention given the dense mask directly, as the model {why}"
 
 
+class _CannotTell(NotRunnable):
+    """Eager attention runs, but nothing tells a right mask from a wrong one: only a crash can be seen."""
+
+
 def judge(tree: Tree, models: Models, case: str) -> dict[str, Any]:
     """Run a case; return the result's fields other than what names it.
 
     Raises:
-        NotRunnable: if there is no reference for it.
+        NotRunnable: if there is no reference for it, and it does not crash either.
     """
     experiment = EXPERIMENTS[case](models.config, models.device)
-    seen = models.reference if case == _WITNESS else None
-    expected, reason = seen or _reference(tree, models, experiment)
-    if not _is_dense(experiment):
-        _must_discriminate_at_all(tree, models)
+    try:
+        seen = models.reference if case == _WITNESS else None
+        expected, reason = seen or _reference(tree, models, experiment)
+        if not _is_dense(experiment):
+            _must_discriminate_at_all(tree, models)
+    except _CannotTell as error:
+        got, crash = _under_flex(tree, models, experiment)
+        if crash is None:
+            raise
+        return {**crash, "reason": f"what comes out could not be judged: {error}"}
     digests = {EAGER: digest(expected)}
     if all(mask.block is None for mask in experiment.masks):
         digests[SDPA] = _sdpa_digest(models, experiment)
-    try:
-        got = _run(models, FLEX, experiment, lambda mask: mask.tensor if mask.block is None else mask.block)
-    except Unsupported as error:
-        raise NotRunnable(str(error)) from error
-    except Exception as error:
-        if models.device == "cpu" and re.search(r"\bCPU\b", str(error)):
-            raise NotRunnable(f"refused on a CPU: {one_line(error)}") from error
-        if experiment.documents:
-            _raise_if_eager_refuses(models, experiment)
-        return {
-            "verdict": "crash",
-            "exception": one_line(error),
-            "site": tree.site(error),
-            "reason": reason,
-            "digests": digests,
-        }
+    got, crash = _under_flex(tree, models, experiment)
+    if crash is not None:
+        return {**crash, "reason": reason, "digests": digests}
     digests[FLEX] = digest(got)
     found = difference(got, expected, experiment.rows)
     if not found.ok and experiment.documents:
@@ -62,6 +59,27 @@ def judge(tree: Tree, models: Models, case: str) -> dict[str, Any]:
         "reason": "; ".join(part for part in (_where(models, experiment, found), reason) if part) or None,
         "digests": digests,
     }
+
+
+def _under_flex(tree: Tree, models: Models, experiment: Experiment) -> tuple[Any, dict[str, Any] | None]:
+    """Return what comes out under flex attention, or how it crashes.
+
+    Raises:
+        NotRunnable: if that is torch's doing, or eager attention would crash on the same mask.
+    """
+    try:
+        got = _run(models, FLEX, experiment, lambda mask: mask.tensor if mask.block is None else mask.block)
+        return got, None
+    except (NotApplicable, NotRunnable):
+        raise
+    except Unsupported as error:
+        raise NotRunnable(str(error)) from error
+    except Exception as error:
+        if models.device == "cpu" and re.search(r"\bCPU\b", str(error)):
+            raise NotRunnable(f"refused on a CPU: {one_line(error)}") from error
+        if experiment.documents:
+            _raise_if_eager_refuses(models, experiment)
+        return None, {"verdict": "crash", "exception": one_line(error), "site": tree.site(error)}
 
 
 def _where(models: Models, experiment: Experiment, found: Difference) -> str | None:
@@ -85,6 +103,10 @@ def _reference(tree: Tree, models: Models, experiment: Experiment) -> tuple[Any,
     if experiment.documents:
         return _by_hand(tree, models, experiment, "reads no document numbers under eager attention")[0], None
     can_be_given_by_hand = any(mask.block is not None for mask in experiment.masks)
+    if models.flattens and _is_dense(experiment):
+        if not can_be_given_by_hand:
+            raise NotRunnable("a head for multiple choice takes masks of two dimensions only")
+        return _by_hand(tree, models, experiment, "flattens a dense mask as it does its tokens")
     try:
         expected = _run(models, EAGER, experiment, lambda mask: mask.tensor)
     except (NotApplicable, NotRunnable):
@@ -97,7 +119,7 @@ def _reference(tree: Tree, models: Models, experiment: Experiment) -> tuple[Any,
         wrong = _run(models, EAGER, experiment, lambda mask: without_oldest_key(mask.tensor))
         if torch.equal(wrong, expected):
             if not can_be_given_by_hand:
-                raise NotRunnable("eager attention ignores a dense mask in this model")
+                raise _CannotTell("eager attention ignores a dense mask in this model")
             return _by_hand(tree, models, experiment, "ignores a dense mask")
         if _garbles(models, experiment, expected):
             return _by_hand(tree, models, experiment, "garbles a dense mask")
@@ -137,7 +159,7 @@ def _by_hand(tree: Tree, models: Models, experiment: Experiment, why: str) -> tu
     except Exception as error:
         raise NotRunnable(f"eager attention cannot run it: {one_line(error)}") from error
     if torch.equal(wrong, expected):
-        raise NotRunnable(f"no reference: the model {why}, and its attention function cannot be given one")
+        raise _CannotTell(f"no reference: the model {why}, and its attention function cannot be given one")
     _must_discriminate(wrong, expected, experiment)
     return expected, BY_HAND.format(why=why)
 
@@ -145,7 +167,7 @@ def _by_hand(tree: Tree, models: Models, experiment: Experiment, why: str) -> tu
 def _must_discriminate(wrong: Any, expected: Any, experiment: Experiment) -> None:
     """Check that a mask that is wrong by one key would be seen."""
     if difference(wrong, expected, experiment.rows).largest <= 10 * TOLERANCE:
-        raise NotRunnable("a mask that is wrong by one key would not be seen with these weights")
+        raise _CannotTell("a mask that is wrong by one key would not be seen with these weights")
 
 
 def _must_discriminate_at_all(tree: Tree, models: Models) -> None:
@@ -158,7 +180,7 @@ def _must_discriminate_at_all(tree: Tree, models: Models) -> None:
         except NotRunnable as error:
             models.discriminates = str(error)
     if models.discriminates:
-        raise NotRunnable(f"attention cannot be checked in this model: {models.discriminates}")
+        raise _CannotTell(f"attention cannot be checked in this model: {models.discriminates}")
 
 
 def _raise_if_read_as_padding(models: Models, experiment: Experiment, got: Any) -> None:

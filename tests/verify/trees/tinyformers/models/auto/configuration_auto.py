@@ -1,4 +1,5 @@
 CONFIG_MAPPING_NAMES = {
+    "choosing": "ChoosingConfig",
     "claimless": "ClaimlessConfig",
     "crashing": "CrashingConfig",
     "forgetful": "ForgetfulConfig",

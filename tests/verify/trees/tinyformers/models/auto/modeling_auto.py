@@ -5,3 +5,6 @@ MODEL_FOR_CAUSAL_LM_MAPPING_NAMES = {
     "plain": "PlainForCausalLM",
     "windowed": "WindowedForCausalLM",
 }
+MODEL_FOR_MULTIPLE_CHOICE_MAPPING_NAMES = {
+    "choosing": "ChoosingForMultipleChoice",
+}

@@ -1,0 +1,4 @@
+from .configuration_choosing import ChoosingConfig
+from .modeling_choosing import ChoosingForMultipleChoice
+
+__all__ = ["ChoosingConfig", "ChoosingForMultipleChoice"]

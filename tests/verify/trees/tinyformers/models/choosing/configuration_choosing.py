@@ -1,0 +1,5 @@
+from ...configuration_utils import PretrainedConfig
+
+
+class ChoosingConfig(PretrainedConfig):
+    model_type = "choosing"
