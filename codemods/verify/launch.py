@@ -6,10 +6,12 @@ import contextlib
 import json
 import os
 import queue
+import signal
 import site
 import subprocess
 import tempfile
 import threading
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, TextIO
@@ -28,14 +30,30 @@ class WorkerFailed(CannotVerify):
     """The child process could not do its work; the message is one line."""
 
 
+class WorkerEnded(WorkerFailed):
+    """The child process came to an end, or had to be ended, before its last event.
+
+    Attributes:
+        how: what happened to it, in words.
+    """
+
+    def __init__(self, how: str, last_words: str = ""):
+        """Make the message of both."""
+        super().__init__(f"the worker {how}{last_words and ': '}{last_words}")
+        self.how = how
+
+
 def events(python: str, request: dict[str, Any]) -> Iterator[dict[str, Any]]:
     """Run the worker on ``request`` in the interpreter ``python``; yield its events as they come.
 
     Leaving the iterator early, an exception at the caller's, and Ctrl-C all end the worker and
     its children.
 
+    A model that the worker begins in its own process may take the seconds that the request gives each.
+
     Raises:
-        WorkerFailed: if the interpreter cannot be started, or the worker dies or falls silent.
+        WorkerEnded: if the worker dies or falls silent.
+        WorkerFailed: if the interpreter cannot be started, or the tree cannot be imported.
     """
     with contextlib.ExitStack() as stack:
         home = stack.enter_context(tempfile.TemporaryDirectory(prefix="verify-", ignore_cleanup_errors=True))
@@ -45,7 +63,7 @@ def events(python: str, request: dict[str, Any]) -> Iterator[dict[str, Any]]:
         assert process.stdin is not None
         with contextlib.suppress(BrokenPipeError), process.stdin as stdin:
             stdin.write(json.dumps(request))
-        yield from _read(process, max(_IMPORT_SECONDS, 2 * request["seconds"]), errors)
+        yield from _read(process, request["seconds"], errors)
 
 
 def _start(python: str, home: str, errors: TextIO) -> subprocess.Popen[str]:
@@ -90,24 +108,39 @@ def environment(home: str) -> dict[str, str]:
     }
 
 
-def _read(process: subprocess.Popen[str], patience: float, errors: TextIO) -> Iterator[dict[str, Any]]:
-    """Yield events until the last; no line for ``patience`` seconds counts as hanging."""
+def _read(process: subprocess.Popen[str], seconds: float, errors: TextIO) -> Iterator[dict[str, Any]]:
+    """Yield events until the last; no line for long, or a model that takes too long, counts as hanging."""
     lines: queue.Queue[str | None] = queue.Queue()
     assert process.stdout is not None
     threading.Thread(target=_pump, args=(process.stdout, lines), daemon=True).start()
+    patience = max(_IMPORT_SECONDS, 2 * seconds)
+    begun: float | None = None
     while True:
+        left = patience if begun is None else max(0.0, begun + seconds - time.monotonic())
         try:
-            line = lines.get(timeout=patience)
+            line = lines.get(timeout=left)
         except queue.Empty:
-            raise WorkerFailed(f"the worker has said nothing for {patience:.0f} s and was stopped") from None
+            silent, late = f"after {patience:.0f} s without a word", f"after {seconds:.0f} s"
+            raise WorkerEnded(f"was stopped {silent if begun is None else late}") from None
         if line is None:
-            raise WorkerFailed(f"the worker ended early: {_last_words(errors)}")
+            raise WorkerEnded(_how_it_ended(process), _last_words(errors))
         event: dict[str, Any] = json.loads(line)
         if event["event"] == "unusable":
             raise WorkerFailed(f"the tree cannot be imported: {event['reason']}")
         if event["event"] == "end":
             return
+        if event["event"] in ("begin", "done"):
+            begun = time.monotonic() if event["event"] == "begin" else None
         yield event
+
+
+def _how_it_ended(process: subprocess.Popen[str]) -> str:
+    """Say how a process whose answers have ended came to its own end."""
+    with contextlib.suppress(subprocess.TimeoutExpired):
+        process.wait(timeout=5)
+    if process.returncode is not None and process.returncode < 0:
+        return f"was killed by {signal.Signals(-process.returncode).name}"
+    return "ended before it was done"
 
 
 def _pump(stream: Any, lines: queue.Queue[str | None]) -> None:

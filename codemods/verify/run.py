@@ -5,11 +5,11 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from codemods.verify.cases import select
-from codemods.verify.launch import WorkerFailed, events
+from codemods.verify.launch import WorkerEnded, WorkerFailed, events
 from codemods.verify.locate import Target
 from codemods.verify.results import Cell, Report
 from codemods.verify.watch import Progress
@@ -28,6 +28,9 @@ class Options:
         seconds: the time one model may take.
         memory: the bytes one model may take, beyond what is imported for all of them.
         heads: whether task heads are run too, and bare models beside their heads.
+        fork: whether each model gets a process of its own, forked from one that has imported everything. Not
+            so on a GPU, whose context no fork survives, and where the system cannot: there one process
+            runs them all, and another one goes on where that dies.
     """
 
     models: Sequence[str] = ()
@@ -38,6 +41,7 @@ class Options:
     seconds: float = 120.0
     memory: int = 4 << 30
     heads: bool = False
+    fork: bool = True
 
 
 def run(
@@ -48,29 +52,84 @@ def run(
     Raises:
         WorkerFailed: if the tree cannot be imported, or no model has one of the names asked for.
     """
-    environment: dict[str, Any] = {}
-    plan: list[tuple[str, str]] = []
-    cells: list[Cell] = []
-    done = 0
-    for event in events(options.python, _request(target, options)):
+    so_far = _Run(options, on_progress)
+    while not so_far.complete:
+        try:
+            for event in events(options.python, {**_request(target, options), "done": so_far.done}):
+                so_far.take(event)
+            so_far.complete = not so_far.again
+        except WorkerEnded as error:
+            if so_far.running is None:
+                raise
+            so_far.ended(so_far.running, error.how)
+    return so_far.report()
+
+
+class _Run:
+    """What is known of a run so far; it may take several worker processes, one after the other.
+
+    Attributes:
+        done: the classes of which nothing more will come.
+        running: the class that the worker runs in its own process; None where it forks one for each.
+        again: whether the worker asked for another one to go on.
+        complete: whether everything has come in.
+    """
+
+    def __init__(self, options: Options, on_progress: Callable[[Progress], None]):
+        self.done: list[str] = []
+        self.running: str | None = None
+        self.again = self.complete = False
+        self._options = options
+        self._on_progress = on_progress
+        self._environment: dict[str, Any] = {}
+        self._plan: dict[str, str] = {}  # class -> its model type
+        self._cells: list[Cell] = []
+        self._came: set[tuple[str, str]] = set()
+
+    def take(self, event: dict[str, Any]) -> None:
+        """Take note of one event."""
         kind = event.pop("event")
+        self.again = kind == "again"
         if kind == "environment":
-            environment = event
+            self._environment = event
         elif kind == "plan":
             if event["unmatched"]:
                 raise WorkerFailed(f"no model type or class matches {', '.join(event['unmatched'])}")
-            plan = [(model_type, name) for model_type, name in event["models"]]
-            on_progress(Progress(0, len(plan)))
+            self._plan = {name: model_type for model_type, name in event["models"]}
+            self._on_progress(Progress(len(self.done), len(self._plan)))
+        elif kind == "begin":
+            self.running = event["class"]
         elif kind == "result":
-            cells.append(Cell.from_json(event))
-            on_progress(Progress(done, len(plan), cells[-1]))
+            self._came.add((event["class"], event["case"]))
+            if event["verdict"] is not None:
+                self._add(Cell.from_json(event))
         elif kind == "done":
-            done += 1
-            on_progress(Progress(done, len(plan)))
-    order = {name: position for position, (_, name) in enumerate(plan)}
-    cases = {case: position for position, case in enumerate(options.cases)}
-    cells.sort(key=lambda cell: (order[cell.class_name], cases[cell.case]))
-    return Report(environment, cells, checked=len(plan))
+            self.ended(event["class"], event["ended"])
+
+    def ended(self, name: str, how: str | None) -> None:
+        """Take note that a class is done and, where its process ended early, of the cases it did not come to.
+
+        The first of them is what it ended at.
+        """
+        lost = [case for case in self._options.cases if how and (name, case) not in self._came]
+        what = f"the process {how}"
+        for position, case in enumerate(lost):
+            cell = Cell(self._plan[name], name, case, "not-runnable", reason=f"not reached: {what}")
+            self._add(cell if position else replace(cell, verdict="crash", exception=what, reason=None))
+        self.running = None
+        self.done.append(name)
+        self._on_progress(Progress(len(self.done), len(self._plan)))
+
+    def _add(self, cell: Cell) -> None:
+        self._cells.append(cell)
+        self._on_progress(Progress(len(self.done), len(self._plan), cell))
+
+    def report(self) -> Report:
+        """Return the cells in the order of models and cases."""
+        order = {name: position for position, name in enumerate(self._plan)}
+        cases = {case: position for position, case in enumerate(self._options.cases)}
+        self._cells.sort(key=lambda cell: (order[cell.class_name], cases[cell.case]))
+        return Report(self._environment, self._cells, checked=len(self._plan))
 
 
 def _request(target: Target, options: Options) -> dict[str, Any]:
@@ -84,6 +143,7 @@ def _request(target: Target, options: Options) -> dict[str, Any]:
         "models": list(options.models),
         "cases": list(options.cases),
         "heads": options.heads,
+        "fork": options.fork,
         "jobs": options.jobs,
         "seconds": options.seconds,
         "memory": options.memory,

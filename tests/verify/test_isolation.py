@@ -14,6 +14,7 @@ from codemods.verify.launch import environment
 from codemods.verify.locate import locate
 from codemods.verify.results import Cell, Report
 from codemods.verify.run import Options, run
+from codemods.verify.watch import Progress
 from codemods.verify.worker.landlock import version
 
 from .variants import Variant, tree_of_variants
@@ -87,7 +88,9 @@ def report(tinyformers: Path, torch_python: str, tmp_path_factory: pytest.TempPa
     (tree.parent / "precious").write_text("not yours", encoding="utf-8")
     os.environ["SECRET_TOKEN"] = "hunter2"
     try:
-        options = Options(cases=("none", "block_causal", "block_document"), python=torch_python, seconds=5)
+        # These models have no decoder of their own: that case is not among what they lose.
+        cases = ("none", "decoder_padding", "block_causal", "block_document")
+        options = Options(cases=cases, python=torch_python, seconds=5)
         return run(locate(tree), options)
     finally:
         del os.environ["SECRET_TOKEN"]
@@ -122,6 +125,27 @@ def test_a_model_that_takes_its_process_down_loses_what_was_left(
     crash, lost = cells(report, name)[1:]
     assert crash.exception == exception
     assert lost.reason == f"not reached: {exception}"
+
+
+@pytest.mark.torch
+def test_where_nothing_is_forked_another_process_goes_on_behind_a_model_that_dies(
+    tinyformers: Path, torch_python: str, tmp_path: Path
+) -> None:
+    if sys.platform != "linux":
+        pytest.skip("the signals are those of Linux")
+    misbehaving = {name: VARIANTS[name] for name in ("dies", "hangs", "well_behaved")}
+    tree = tree_of_variants(tinyformers, tmp_path / "misbehaving", misbehaving)
+    cases = ("none", "decoder_padding", "block_causal", "block_document")
+    seen: list[Progress] = []
+    report = run(locate(tree), Options(cases=cases, python=torch_python, seconds=10, fork=False), seen.append)
+    assert verdicts(report, "dies") == ["ok", "crash", "not-runnable"]
+    assert verdicts(report, "hangs") == ["ok", "crash", "not-runnable"]
+    assert verdicts(report, "well_behaved") == ["ok", "ok", "ok"]
+    assert cells(report, "dies")[1].exception == "the process was killed by SIGKILL"
+    assert cells(report, "hangs")[2].reason == "not reached: the process was stopped after 10 s"
+    assert report.checked == 3
+    assert [progress.done for progress in seen] == sorted(progress.done for progress in seen)
+    assert (seen[-1].done, seen[-1].total) == (3, 3)
 
 
 @pytest.mark.torch

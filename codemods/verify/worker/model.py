@@ -9,6 +9,7 @@ from typing import Any
 
 from .attention import FLEX, Models
 from .claims import claims
+from .device import LOST, works
 from .experiments import NotApplicable, NotRunnable
 from .judge import judge
 from .tiny import CannotBuild, one_line
@@ -16,7 +17,10 @@ from .tree import Candidate, Tree
 
 
 def results(tree: Tree, candidate: Candidate, cases: list[str], device: str) -> Iterator[dict[str, Any]]:
-    """Yield a result per case; none at all for a class that does not claim flex attention."""
+    """Yield a result per case; none at all for a class that does not claim flex attention.
+
+    A case that models of this kind do not have comes with None for a verdict.
+    """
     try:
         model_class = tree.model_class(candidate)
     except Exception as error:
@@ -31,12 +35,12 @@ def results(tree: Tree, candidate: Candidate, cases: list[str], device: str) -> 
     except CannotBuild as error:
         yield from _all_not_runnable(candidate, cases, f"cannot be built tiny: {error}")
         return
-    for case in cases:
+    for position, case in enumerate(cases):
         result = _named(candidate, case)
         try:
             result.update(judge(tree, models, case))
         except NotApplicable:
-            continue
+            result["verdict"] = None
         except NotRunnable as error:
             result.update(verdict="not-runnable", reason=str(error))
         except Exception as error:
@@ -44,6 +48,9 @@ def results(tree: Tree, candidate: Candidate, cases: list[str], device: str) -> 
         result["seconds"] = round(time.perf_counter() - started, 4)
         started = time.perf_counter()
         yield result
+        if not works(device):
+            yield from _all_not_runnable(candidate, cases[position + 1 :], LOST)
+            return
 
 
 def _takes_text(model_class: Any) -> bool:

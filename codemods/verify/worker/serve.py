@@ -30,7 +30,9 @@ def serve(request: dict[str, Any], answers: int) -> None:
     Args:
         request: ``root`` and ``package`` of the tree, ``folders`` (of models; none for all), ``modules``
             and ``loose`` (code that stands alone), ``models`` and ``cases`` (names), ``heads``
-            (whether task heads too), ``jobs`` at a time, ``seconds`` and ``memory`` (bytes) for each.
+            (whether task heads too), ``done`` (classes that an earlier process has seen to), ``fork``
+            (whether each gets a process of its own where that can be), ``jobs`` at a time, ``seconds`` and
+            ``memory`` (bytes) for each.
         answers: the file descriptor to write events to.
     """
     channel = Channel(answers)
@@ -45,21 +47,20 @@ def serve(request: dict[str, Any], answers: int) -> None:
     except Unusable as error:
         channel.send("unusable", reason=str(error))
         return
-    device = _device()
+    device = _chosen_device()
     channel.send("environment", **_environment(tree, device), network=network, writes=writes)
     chosen, unmatched = _chosen(tree, request)
     channel.send("plan", models=[[c.model_type, c.class_name] for c in chosen], unmatched=unmatched)
     _make_ready(tree, device)
     claiming = tree.may_claim(chosen)
     for candidate in chosen:
-        if candidate not in claiming:
+        if candidate not in claiming and candidate.class_name not in request["done"]:
             _done(candidate, channel)
-    if hasattr(os, "fork") and device == "cpu":
-        _run_forked(tree, claiming, request, device, channel)
+    waiting = [candidate for candidate in claiming if candidate.class_name not in request["done"]]
+    if request["fork"] and hasattr(os, "fork") and device == "cpu":
+        _run_forked(tree, waiting, request, device, channel)
     else:
-        for candidate in claiming:
-            _run(tree, candidate, request["cases"], device, channel)
-            _done(candidate, channel)
+        _run_here(tree, waiting, request["cases"], device, channel)
     channel.send("end")
 
 
@@ -81,10 +82,10 @@ def _one_thread() -> None:
     torch.set_num_interop_threads(1)
 
 
-def _device() -> str:
-    import torch
+def _chosen_device() -> str:
+    from .device import chosen
 
-    return "cuda" if torch.cuda.is_available() else "cpu"
+    return chosen()
 
 
 def _make_ready(tree: Tree, device: str) -> None:
@@ -138,16 +139,36 @@ def _run(tree: Tree, candidate: Candidate, cases: list[str], device: str, channe
 
     for result in model.results(tree, candidate, cases, device):
         channel.send("result", **result)
-    channel.send("finished", **{"class": candidate.class_name})
 
 
-def _done(candidate: Candidate, channel: Channel) -> None:
-    channel.send("done", model_type=candidate.model_type, **{"class": candidate.class_name})
+def _done(candidate: Candidate, channel: Channel, ended: str | None = None) -> None:
+    """Say that nothing more will come of a class and, if it is so, what its process ended with."""
+    channel.send("done", model_type=candidate.model_type, **{"class": candidate.class_name}, ended=ended)
+
+
+def _run_here(
+    tree: Tree, candidates: list[Candidate], cases: list[str], device: str, channel: Channel
+) -> None:
+    """Run models one after the other in this process, saying first which it is.
+
+    So it is on a GPU, whose context no fork survives, and where a system has no fork. A model that takes
+    this process down is then known, and the next process goes on behind it.
+    """
+    from .device import works
+
+    for candidate in candidates:
+        channel.send("begin", **{"class": candidate.class_name})
+        _run(tree, candidate, cases, device, channel)
+        _done(candidate, channel)
+        if not works(device):
+            channel.send("again")
+            return
 
 
 def _run_forked(
-    tree: Tree, chosen: list[Candidate], request: dict[str, Any], device: str, channel: Channel
+    tree: Tree, candidates: list[Candidate], request: dict[str, Any], device: str, channel: Channel
 ) -> None:
+    """Run each model in a process of its own, some at a time."""
     from .pool import Ended, run_forked
 
     worker = os.getpid()
@@ -158,41 +179,19 @@ def _run_forked(
             move_into(tempfile.mkdtemp(prefix="model-"))
             limit(request["memory"], request["seconds"])
             _run(tree, candidate, request["cases"], device, Channel(writer))
+            _done(candidate, Channel(writer))
 
         return job
 
-    answered: dict[str, set[str]] = {}
     finished: set[str] = set()
-    jobs = [job_of(candidate) for candidate in chosen]
+    jobs = [job_of(candidate) for candidate in candidates]
     for answer in run_forked(jobs, request["jobs"], request["seconds"]):
         if isinstance(answer, Ended):
-            candidate = chosen[answer.job]
+            candidate = candidates[answer.job]
             if candidate.class_name not in finished:
-                _report_lost(candidate, request["cases"], answered, answer.reason, channel)
-            _done(candidate, channel)
-        else:
-            event = json.loads(answer)
-            if event["event"] == "finished":
-                finished.add(event["class"])
-                continue
-            answered.setdefault(event["class"], set()).add(event["case"])
-            channel.send_line(answer)
-
-
-def _report_lost(
-    candidate: Candidate,
-    cases: list[str],
-    answered: dict[str, set[str]],
-    reason: str | None,
-    channel: Channel,
-) -> None:
-    """Report the cases that a child did not come to: the first is what it ended at."""
-    came = answered.get(candidate.class_name, set())
-    lost = [case for case in cases if case not in came]
-    what = f"the process {reason or 'ended before it was done'}"
-    for position, case in enumerate(lost):
-        fields = {"model_type": candidate.model_type, "class": candidate.class_name, "case": case}
-        if position == 0:
-            channel.send("result", **fields, verdict="crash", exception=what)
-        else:
-            channel.send("result", **fields, verdict="not-runnable", reason=f"not reached: {what}")
+                _done(candidate, channel, ended=answer.reason or "ended before it was done")
+            continue
+        event = json.loads(answer)
+        if event["event"] == "done":
+            finished.add(event["class"])
+        channel.send_line(answer)
