@@ -16,9 +16,10 @@ from codemods.verify.run import Options, run
 
 pytestmark = pytest.mark.torch
 
-# The small tree has no encoder-decoder.
+# What models without an encoder have no cells of.
 HERE = [case for case in CASES if case not in GROUPS["decoder"]]
 BLOCK_CASES = [case for case in HERE if case.startswith("block_")] + ["backward_document", "loss"]
+ENCODER_DECODER = "PairedForConditionalGeneration"
 # The small tree reads document numbers as tokens and knows no static cache.
 NOT_THERE = {"packed_2d", "generate_static", "generate_static_padded"}
 
@@ -34,8 +35,11 @@ def cells(report: Report, class_name: str) -> dict[str, Cell]:
 
 def test_every_case_is_run_for_every_class_that_claims_flex_attention(report: Report) -> None:
     classes = {"CrashingForCausalLM", "ForgetfulForCausalLM", "PlainForCausalLM", "WindowedForCausalLM"}
-    assert {cell.key for cell in report.cells} == {(name, case) for name in classes for case in HERE}
-    assert report.checked == 5
+    expected = {(name, case) for name in classes for case in HERE} | {
+        (ENCODER_DECODER, case) for case in CASES
+    }
+    assert {cell.key for cell in report.cells} == expected
+    assert report.checked == 6
 
 
 def test_the_environment_is_told(report: Report) -> None:
@@ -54,6 +58,13 @@ def test_a_model_that_is_right_is_ok(report: Report) -> None:
 def test_a_forward_pass_that_is_right_is_right_to_the_last_bit(report: Report) -> None:
     plain = cells(report, "PlainForCausalLM")
     assert {plain[case].max_abs_diff for case in GROUPS["masks"]} == {0.0}
+
+
+def test_an_encoder_decoder_that_is_right_is_ok(report: Report) -> None:
+    paired = cells(report, ENCODER_DECODER)
+    verdicts = {case: cell.verdict for case, cell in paired.items()}
+    assert verdicts == {case: "not-runnable" if case in NOT_THERE else "ok" for case in CASES}
+    assert {paired[case].max_abs_diff for case in ("block_document", "decoder_document")} == {0.0}
 
 
 def test_a_window_that_is_composed_is_ok(report: Report) -> None:

@@ -18,6 +18,12 @@ pytestmark = pytest.mark.torch
 PASSTHROUGH = "            return attention_mask\n"
 WINDOW = "mask_mod(b, h, q, k) & (q + first - k < window)"
 
+# Of the encoder-decoder, which has a method for each of its three masks.
+PASSED = "        if isinstance(attention_mask, BlockMask):\n            return attention_mask\n"
+ENCODER = f"    def _update_encoder_mask(self, attention_mask, hidden):\n{PASSED}"
+CROSS = f"    def _update_cross_mask(self, attention_mask, hidden):\n{PASSED}"
+DECODER = f"    def _update_causal_mask(self, attention_mask, hidden, first):\n{PASSED}"
+
 BLOCK_CASES = {"block_causal", "block_document", "block_sliding"}
 
 # A model of parts: its forward takes what its own configuration, above that of the language model, lacks.
@@ -134,6 +140,20 @@ MUTANTS = {
         "        four = attention_mask is not None and attention_mask.dim() == 4\n"
         "        return dense_causal_mask(None if flex and four else attention_mask, hidden, first)",
         {"dense_4d"},
+    ),
+    "encoder_takes_no_mask": ("paired", ENCODER, ENCODER.replace("attention_mask\n", "None\n"), BLOCK_CASES),
+    "cross_attention_takes_none": ("paired", CROSS, CROSS.replace("attention_mask\n", "None\n"), BLOCK_CASES),
+    "decoder_falls_back_to_causal": (
+        "paired",
+        DECODER,
+        DECODER.replace("return attention_mask\n", "attention_mask = None\n"),
+        {"decoder_document", "block_offset"},
+    ),
+    "decoder_takes_the_encoders_mask": (
+        "paired",
+        "self._update_causal_mask(decoder_attention_mask, hidden, first)",
+        "self._update_causal_mask(attention_mask, hidden, first)",
+        {"decoder_document", "block_offset"},
     ),
 }  # fmt: skip
 

@@ -26,6 +26,15 @@ def flex_attention_forward(module, query, key, value, attention_mask):
     return torch.compile(flex_attention)(query, key, value, score_mod=score_mod)
 
 
+def attend(module, query, key, value, attention_mask):
+    interface = eager_attention_forward
+    if module.config._attn_implementation == "sdpa":
+        interface = sdpa_attention_forward
+    elif module.config._attn_implementation == "flex_attention":
+        interface = flex_attention_forward
+    return interface(module, query, key, value, attention_mask)
+
+
 class Attention(nn.Module):
     def __init__(self, config):
         super().__init__()
@@ -42,12 +51,7 @@ class Attention(nn.Module):
         )
         if cached is not None:
             key, value = torch.cat([cached[0], key], 2), torch.cat([cached[1], value], 2)
-        interface = eager_attention_forward
-        if self.config._attn_implementation == "sdpa":
-            interface = sdpa_attention_forward
-        elif self.config._attn_implementation == "flex_attention":
-            interface = flex_attention_forward
-        mixed = interface(self, query, key, value, attention_mask)
+        mixed = attend(self, query, key, value, attention_mask)
         return self.out(mixed.transpose(1, 2).reshape(batch, tokens, size)), (key, value)
 
 

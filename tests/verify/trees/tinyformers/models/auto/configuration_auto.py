@@ -3,6 +3,7 @@ CONFIG_MAPPING_NAMES = {
     "claimless": "ClaimlessConfig",
     "crashing": "CrashingConfig",
     "forgetful": "ForgetfulConfig",
+    "paired": "PairedConfig",
     "plain": "PlainConfig",
     "windowed": "WindowedConfig",
 }
