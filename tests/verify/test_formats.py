@@ -5,6 +5,8 @@ from dataclasses import replace
 from typing import Any
 from xml.etree import ElementTree
 
+import junitparser
+
 from codemods.verify.formats import junit, markdown, text
 from codemods.verify.outcome import Outcome
 from codemods.verify.results import Cell, Report
@@ -118,6 +120,29 @@ def test_junit_tells_failures_errors_and_skips_apart() -> None:
         ["failure", "system-out"],
         ["skipped"],
     ]
+
+
+def test_junit_says_the_same_to_a_reader_that_others_wrote() -> None:
+    shown = written(junit, outcome(OK, CRASH, WRONG, SKIPPED))
+    (suite,) = junitparser.JUnitXml.fromstring(shown.encode())
+    counted = (suite.tests, suite.failures, suite.errors, suite.skipped, suite.time)
+    tests = list(suite)
+    suite.update_statistics()
+    recounted = (suite.tests, suite.failures, suite.errors, suite.skipped, suite.time)
+    assert counted == recounted == (4, 1, 1, 1, 1.5)
+    assert [test.name for test in tests] == ["none", "block_causal", "block_sliding", "dense_4d"]
+    assert {test.classname for test in tests} == {"transformers.Qwen2ForCausalLM"}
+    assert [[type(result) for result in test.result] for test in tests] == [
+        [],
+        [junitparser.Error],
+        [junitparser.Failure],
+        [junitparser.Skipped],
+    ]
+    (crash,), (skipped,) = tests[1].result, tests[3].result
+    assert (crash.type, crash.text) == ("AttributeError", crash.message)
+    assert crash.message.endswith("'BlockMask' object has no attribute 'dim'")
+    assert skipped.message == "eager attention cannot run it: <|pipe|>"
+    assert tests[1].system_out.endswith("--model Qwen2ForCausalLM --case block_causal")
 
 
 def test_junit_counts_a_regression_as_a_failure() -> None:
