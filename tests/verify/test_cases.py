@@ -38,7 +38,7 @@ def test_no_case_is_called_like_a_group() -> None:
 
 def test_the_worker_knows_the_same_cases() -> None:
     """Read, not imported: the worker needs torch."""
-    assert keys_of("MASKS", "masks.py") | keys_of("EXPERIMENTS", "experiments.py") == set(CASES)
+    assert keys_of("MASKS", "masks.py") | keys_of("_BUILDERS", "experiments.py") == set(CASES)
 
 
 def keys_of(name: str, file: str) -> set[str]:

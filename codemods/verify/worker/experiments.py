@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Callable
+from functools import cache
 from typing import Any, NamedTuple
 
 import torch
@@ -68,12 +69,12 @@ class Experiment(NamedTuple):
     documents: bool = False
 
 
-# (configuration, device) -> experiment
-Builder = Callable[[Any, str], Experiment]
+# device -> experiment
+Builder = Callable[[str], Experiment]
 
 
 def _forward(make_mask: Callable[[int, int, str], Mask], tokens: int = TOKENS, batch: int = BATCH) -> Builder:
-    def build(config: Any, device: str) -> Experiment:
+    def build(device: str) -> Experiment:
         mask = make_mask(batch, tokens, device)
 
         def run(model: Any, masks: list[Any]) -> Any:
@@ -85,12 +86,12 @@ def _forward(make_mask: Callable[[int, int, str], Mask], tokens: int = TOKENS, b
     return build
 
 
-def _packed(config: Any, device: str) -> Experiment:
-    return _forward(packed_2d)(config, device)._replace(documents=True)
+def _packed(device: str) -> Experiment:
+    return _forward(packed_2d)(device)._replace(documents=True)
 
 
 def _backward(make_mask: Callable[[int, int, str], Mask]) -> Builder:
-    def build(config: Any, device: str) -> Experiment:
+    def build(device: str) -> Experiment:
         mask = make_mask(BATCH, TOKENS, device)
 
         def run(model: Any, masks: list[Any]) -> Any:
@@ -111,7 +112,7 @@ def _routes(model: Any) -> bool:
     return "output_router_logits" in asked or hasattr(model.config, "output_router_logits")
 
 
-def _loss(config: Any, device: str) -> Experiment:
+def _loss(device: str) -> Experiment:
     mask = MASKS["block_document"](BATCH, TOKENS, device)
 
     def run(model: Any, masks: list[Any]) -> Any:
@@ -183,13 +184,13 @@ def _must_have_room(cache: Any) -> None:
         )
 
 
-def _offset_padded(config: Any, device: str) -> Experiment:
+def _offset_padded(device: str) -> Experiment:
     rows = MASKS["left_padding"](BATCH, TOKENS, device).rows
     first = Mask(rows[:, :CACHED].long(), None, rows[:, :CACHED])
     return _offset(first, Mask(rows.long(), None, rows[:, CACHED:]))
 
 
-def _offset_block(config: Any, device: str) -> Experiment:
+def _offset_block(device: str) -> Experiment:
     first = block(document)(BATCH, CACHED, device)
     return _offset(first, block(later(document, CACHED), TOKENS)(BATCH, TOKENS - CACHED, device))
 
@@ -197,7 +198,7 @@ def _offset_block(config: Any, device: str) -> Experiment:
 def _decoder(make_mask: Callable[[int, int, str], Mask]) -> Builder:
     """Give the mask to the decoder of an encoder-decoder, and none to the encoder."""
 
-    def build(config: Any, device: str) -> Experiment:
+    def build(device: str) -> Experiment:
         mask = make_mask(BATCH, TOKENS, device)
 
         def run(model: Any, masks: list[Any]) -> Any:
@@ -215,7 +216,7 @@ def _decoder(make_mask: Callable[[int, int, str], Mask]) -> Builder:
 
 
 def _generate(padded: bool, **settings: Any) -> Builder:
-    def build(config: Any, device: str) -> Experiment:
+    def build(device: str) -> Experiment:
         mask = MASKS["left_padding" if padded else "ones"](BATCH, TOKENS - CACHED, device)
 
         def run(model: Any, masks: list[Any]) -> Any:
@@ -308,7 +309,7 @@ class _without_dropout:  # noqa: N801
             module.p = probability
 
 
-EXPERIMENTS: dict[str, Builder] = {
+_BUILDERS: dict[str, Builder] = {
     **{name: _forward(make_mask) for name, make_mask in MASKS.items()},
     "block_shared": _forward(shared(causal)),
     "block_single": _forward(block(document), batch=1),
@@ -326,3 +327,9 @@ EXPERIMENTS: dict[str, Builder] = {
     "backward_document": _backward(MASKS["block_document"]),
     "loss": _loss,
 }
+
+
+@cache
+def experiment(case: str, device: str) -> Experiment:
+    """Return a case, its masks made once: processes that are forked later have them already."""
+    return _BUILDERS[case](device)

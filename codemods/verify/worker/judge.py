@@ -11,7 +11,8 @@ import torch
 
 from .attention import EAGER, FLEX, SDPA, MaskTooLong, Models, Unsupported, masks_given_by_hand, seed
 from .compare import TOLERANCE, Difference, difference, digest
-from .experiments import EXPERIMENTS, Experiment, NotApplicable, NotRunnable
+from .experiments import Experiment, NotApplicable, NotRunnable
+from .experiments import experiment as experiment_of
 from .masks import Mask, without_oldest_key, without_oldest_key_in_last_row
 from .tiny import CannotBuild, one_line
 from .tree import Tree
@@ -32,7 +33,7 @@ def judge(tree: Tree, models: Models, case: str) -> dict[str, Any]:
     Raises:
         NotRunnable: if there is no reference for it, and it does not crash either.
     """
-    experiment = EXPERIMENTS[case](models.config, models.device)
+    experiment = experiment_of(case, models.device)
     try:
         seen = models.reference if case == _WITNESS else None
         expected, reason = seen or _reference(tree, models, experiment)
@@ -173,7 +174,7 @@ def _must_discriminate(wrong: Any, expected: Any, experiment: Experiment) -> Non
 def _must_discriminate_at_all(tree: Tree, models: Models) -> None:
     """Check, once per model, what cases without a dense mask cannot check themselves."""
     if models.discriminates is None:
-        experiment = EXPERIMENTS[_WITNESS](models.config, models.device)
+        experiment = experiment_of(_WITNESS, models.device)
         try:
             models.reference = _reference(tree, models, experiment)
             models.discriminates = ""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import fnmatch
+import gc
 import json
 import os
 import platform
@@ -35,6 +36,7 @@ def serve(request: dict[str, Any], answers: int) -> None:
             ``memory`` (bytes) for each.
         answers: the file descriptor to write events to.
     """
+    gc.disable()  # until all is imported: of that, nothing would be found to be collected
     channel = Channel(answers)
     parent = os.getppid()
     network = not cut_network()
@@ -51,7 +53,7 @@ def serve(request: dict[str, Any], answers: int) -> None:
     channel.send("environment", **_environment(tree, device), network=network, writes=writes)
     chosen, unmatched = _chosen(tree, request)
     channel.send("plan", models=[[c.model_type, c.class_name] for c in chosen], unmatched=unmatched)
-    _make_ready(tree, device)
+    _make_ready(tree, request["cases"], device)
     claiming = tree.may_claim(chosen)
     for candidate in chosen:
         if candidate not in claiming and candidate.class_name not in request["done"]:
@@ -88,18 +90,23 @@ def _chosen_device() -> str:
     return chosen()
 
 
-def _make_ready(tree: Tree, device: str) -> None:
-    """Silence the tree's log, and import what every child needs before the first is forked."""
+def _make_ready(tree: Tree, cases: list[str], device: str) -> None:
+    """Silence the tree's log, and import and make what every child needs before the first is forked."""
     import warnings
 
     import torch.nn.attention.flex_attention  # noqa: F401
 
-    from . import attention, model  # noqa: F401
+    from . import attention, experiments, model  # noqa: F401
 
     warnings.simplefilter("ignore")
     tree.silence()
     tree.import_shared()
     attention.run_as_users_do(device)
+    for case in cases:
+        experiments.experiment(case, device)
+    # What is there by now stays there: no collection has to look at it again, in any child.
+    gc.freeze()
+    gc.enable()
 
 
 def _environment(tree: Tree, device: str) -> dict[str, Any]:
