@@ -69,3 +69,17 @@ def test_two_mends_for_the_same_characters_are_made_one_after_the_other() -> Non
     planned = holds(source.replace("attention_mask=causal_mask", "").encode())
     failed = [finding for finding in planned.findings if finding.status is Status.FAILED]
     assert failed and all(finding.reason for finding in failed)
+
+
+def test_a_list_is_no_mask_in_the_second_run_either() -> None:
+    """The guard of the first run leaves only what may be a mask; the text shows both results to both runs."""
+    source = model("""\
+def _update_causal_mask(self, attention_mask, x):
+    if attention_mask.dim():
+        return [attention_mask for attention_mask in attention_mask]
+    else:
+        attention_mask
+    return causal_mask
+""")
+    _, text = after(source)
+    assert "if isinstance(attention_mask, torch.Tensor) and attention_mask.dim():" in text

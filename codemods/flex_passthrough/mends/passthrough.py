@@ -12,6 +12,9 @@ from codemods.flex_passthrough.mends.slices import Slice, Text, read, slice_func
 from codemods.flex_passthrough.mends.width import indent_unit, indentation, quote
 from codemods.rewrite.edit import Edit
 
+# What holds several things, whatever they are: a mask alone cannot be the result in its place.
+_SEVERAL = (cst.Tuple, cst.List, cst.Set, cst.Dict, cst.BaseComp)
+
 
 def insert_passthrough(
     text: str,
@@ -135,7 +138,7 @@ def _check(function: cst.FunctionDef, mask: str) -> None:
     for node in _own_nodes(function.body):
         if isinstance(node, cst.Yield):
             raise CannotMend(f"{function.name.value} is a generator")
-        if isinstance(node, cst.Return) and isinstance(node.value, cst.Tuple):
+        if isinstance(node, cst.Return) and isinstance(node.value, _SEVERAL):
             raise CannotMend(f"{function.name.value} returns more than the mask")
 
 
