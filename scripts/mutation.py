@@ -1,7 +1,8 @@
 """Mutation testing of the rules and of what writes; ``scripts/mutation`` runs it.
 
 mutmut makes the mutants, and runs for each the tests that come by the mutated function. It mutates no
-function with a decorator, so the copy that it works on goes without ``@cache``, which changes no result.
+function with a decorator, so the copy that it works on goes without ``@cache`` and ``@kept``, which change
+no result.
 """
 
 from __future__ import annotations
@@ -41,7 +42,7 @@ def copied() -> None:
     for name in ("README.md", "CHANGELOG.md"):
         shutil.copy(ROOT / name, FOLDER / name)
     for path in (FOLDER / PARTS["rules"]).glob("*.py"):
-        path.write_text(re.sub(r"(?m)^@(lru_)?cache\b.*\n", "", path.read_text("utf-8")), "utf-8")
+        path.write_text(re.sub(r"(?m)^@((lru_)?cache|kept)\b.*\n", "", path.read_text("utf-8")), "utf-8")
     only = ", ".join(f'"{part}/*"' for part in PARTS.values())
     project = (ROOT / "pyproject.toml").read_text("utf-8")
     (FOLDER / "pyproject.toml").write_text(project + CONFIGURATION.format(only=only), "utf-8")

@@ -71,15 +71,23 @@ def test_two_mends_for_the_same_characters_are_made_one_after_the_other() -> Non
     assert failed and all(finding.reason for finding in failed)
 
 
-def test_a_list_is_no_mask_in_the_second_run_either() -> None:
-    """The guard of the first run leaves only what may be a mask; the text shows both results to both runs."""
-    source = model("""\
-def _update_causal_mask(self, attention_mask, x):
+LISTS = {
+    "in_an_arm": """\
     if attention_mask.dim():
         return [attention_mask for attention_mask in attention_mask]
     else:
         attention_mask
     return causal_mask
-""")
-    _, text = after(source)
-    assert "if isinstance(attention_mask, torch.Tensor) and attention_mask.dim():" in text
+""",
+    "in_a_choice": """\
+    attention_mask.dim()
+    return [attention_mask for attention_mask in attention_mask] if attention_mask.dim() else attention_mask
+""",
+}
+
+
+@pytest.mark.parametrize("body", LISTS.values(), ids=LISTS)
+def test_a_list_is_no_mask_in_the_second_run_either(body: str) -> None:
+    """The guard of the first run leaves only what may be a mask; the text shows both results to both runs."""
+    _, text = after(model(f"def _update_causal_mask(self, attention_mask, x):\n{body}"))
+    assert "if isinstance(attention_mask, torch.Tensor) and attention_mask.dim()" in text

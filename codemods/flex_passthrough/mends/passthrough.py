@@ -138,8 +138,20 @@ def _check(function: cst.FunctionDef, mask: str) -> None:
     for node in _own_nodes(function.body):
         if isinstance(node, cst.Yield):
             raise CannotMend(f"{function.name.value} is a generator")
-        if isinstance(node, cst.Return) and isinstance(node.value, _SEVERAL):
+        if isinstance(node, cst.Return) and any(isinstance(each, _SEVERAL) for each in _arms(node.value)):
             raise CannotMend(f"{function.name.value} returns more than the mask")
+
+
+def _arms(value: cst.BaseExpression | None) -> Iterator[cst.BaseExpression | None]:
+    """Yield what an expression comes to, one thing or another."""
+    if isinstance(value, cst.IfExp):
+        yield from _arms(value.body)
+        yield from _arms(value.orelse)
+    elif isinstance(value, cst.BooleanOperation):
+        yield from _arms(value.left)
+        yield from _arms(value.right)
+    else:
+        yield value
 
 
 def _own_nodes(node: cst.CSTNode) -> Iterator[cst.CSTNode]:

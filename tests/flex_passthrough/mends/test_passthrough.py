@@ -394,6 +394,9 @@ def test_refuses_generator() -> None:
         "[attention_mask for _ in range(2)]",
         "{n: attention_mask for n in range(2)}",
         "(attention_mask for _ in range(2))",
+        "[attention_mask] if self.layers else attention_mask",
+        "attention_mask if self.layers else (1, attention_mask)",
+        "attention_mask and [attention_mask]",
     ],
 )
 def test_refuses_several_results(result: str) -> None:
