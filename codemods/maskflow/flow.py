@@ -65,7 +65,11 @@ class MaskFlow:
             record = Record()
             for each in records.values():
                 record.add(each)
-            lost = [function for function in record.confirmed if function not in self._calls.mended]
+            lost = [
+                function
+                for function in record.confirmed
+                if function in self._calls.losses and function not in self._calls.mended
+            ]
             if not lost:
                 break
             self._calls.take_as_mended(lost)
@@ -86,6 +90,7 @@ class MaskFlow:
                 for function in asked
             },
             routes=asked,
+            several=frozenset(record.confirmed & self._calls.several),
         )
 
     @property

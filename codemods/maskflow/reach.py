@@ -39,6 +39,8 @@ class Reach:
         asked: functions that were handed a BlockMask, whatever they made of it.
         ways: what had to be given for that.
         routes: the calls that led there.
+        several: functions that break on a BlockMask, and make of other masks what attention gets as a mask,
+            or several things: past what breaks, the BlockMask would be lost.
         hierarchy: what answers for the classes and names that a function mentions.
     """
 
@@ -51,6 +53,7 @@ class Reach:
     ways: dict[Function, Way] = field(default_factory=dict)
     routes: dict[Function, tuple[Step, ...]] = field(default_factory=dict)
     over: str = "input_ids"
+    several: frozenset[Function] = frozenset()
 
     @property
     def counts_tokens(self) -> bool:

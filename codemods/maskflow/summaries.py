@@ -62,6 +62,7 @@ class Summaries:
     Attributes:
         mended: the mask methods that are taken to hand a BlockMask back, because they will.
         losses: those that were seen to lose one.
+        several: functions that break on one, and make of other masks a mask or several things.
         generating: whether a step of ``generate`` is followed, where a mask is a tensor at first.
         wide: whether anything may be given to a model, or tokens and masks only.
         claims: whether the model that was entered claims flex attention.
@@ -76,6 +77,7 @@ class Summaries:
         self.composition = Composition(hierarchy)
         self.mended: dict[Function, MaskMethod] = {}
         self.losses: dict[Function, MaskMethod] = {}
+        self.several: set[Function] = set()
         self.generating = False
         self.wide = False
         self.claims = False
@@ -147,8 +149,11 @@ class Summaries:
         frame.record.add(inner.record)
         if not sites and (has_block(value) or (inner.record.unresolved and Unknown() in value)):
             return value  # handed back, or handed to something unknown that may well hand it back
-        if value == NONE or not is_one_mask(value):
-            return value  # None on purpose, as for any mask of four dimensions; or nothing like a mask
+        if value == NONE:
+            return value  # on purpose, as for any mask of four dimensions
+        if not is_one_mask(value):
+            self.several |= {function} if sites else set()
+            return value | marked(value, function)
         if function not in self.losses:
             self.losses[function] = MaskMethod(
                 function, sites, steps, mask_parameters(function, receiver, given)

@@ -57,7 +57,7 @@ def _nested(text: str, edits: Collection[Edit]) -> list[Edit]:
 
 
 def _wraps(outer: Edit, inner: Edit, text: str) -> bool:
-    """Whether ``inner`` changes a part of what ``outer`` leaves as it was, once, and puts something around."""
+    """Whether ``inner`` changes a part of what ``outer`` leaves as it was, once, and only wraps."""
     bounds = (outer.start, outer.end)
     is_within = outer.start <= inner.start and inner.end <= outer.end and bounds != (inner.start, inner.end)
     at_its_edge = inner.start == inner.end and inner.start in bounds

@@ -12,9 +12,6 @@ from codemods.flex_passthrough.mends.slices import Slice, Text, read, slice_func
 from codemods.flex_passthrough.mends.width import indent_unit, indentation, quote
 from codemods.rewrite.edit import Edit
 
-# What holds several things, whatever they are: a mask alone cannot be the result in its place.
-_SEVERAL = (cst.Tuple, cst.List, cst.Set, cst.Dict, cst.BaseComp)
-
 
 def insert_passthrough(
     text: str,
@@ -138,20 +135,8 @@ def _check(function: cst.FunctionDef, mask: str) -> None:
     for node in _own_nodes(function.body):
         if isinstance(node, cst.Yield):
             raise CannotMend(f"{function.name.value} is a generator")
-        if isinstance(node, cst.Return) and any(isinstance(each, _SEVERAL) for each in _arms(node.value)):
+        if isinstance(node, cst.Return) and isinstance(node.value, cst.Tuple):
             raise CannotMend(f"{function.name.value} returns more than the mask")
-
-
-def _arms(value: cst.BaseExpression | None) -> Iterator[cst.BaseExpression | None]:
-    """Yield what an expression comes to, one thing or another."""
-    if isinstance(value, cst.IfExp):
-        yield from _arms(value.body)
-        yield from _arms(value.orelse)
-    elif isinstance(value, cst.BooleanOperation):
-        yield from _arms(value.left)
-        yield from _arms(value.right)
-    else:
-        yield value
 
 
 def _own_nodes(node: cst.CSTNode) -> Iterator[cst.CSTNode]:

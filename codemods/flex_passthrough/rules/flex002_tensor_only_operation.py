@@ -42,6 +42,7 @@ from codemods.maskflow.reach import Reach
 from codemods.maskflow.sites import Site, Way
 
 _BY_LAYER_TYPE = "the mask comes from a dict of masks by layer type: whether it is a BlockMask is not known"
+_SEVERAL = "a guard alone would lose the BlockMask: the function returns a mask, or several things"
 _NO_GUARD = "no guard is known to be right here: what should happen to a BlockMask is a decision"
 
 
@@ -60,7 +61,7 @@ def _diagnose(reach: Reach) -> Iterator[Diagnosis]:
             by_function.setdefault(site.function, []).append(site)
     for function, sites in by_function.items():
         tied = any(_is_of_generation(site) for site in sites)
-        for diagnosis in _diagnose_function(function, tuple(sites)):
+        for diagnosis in _diagnose_function(function, tuple(sites), function in reach.several):
             yield replace(diagnosis, ties=clones) if tied else diagnosis
 
 
@@ -70,7 +71,7 @@ def _is_of_generation(site: Site) -> bool:
 
 
 @kept  # models share their layers: most definitions come by many times
-def _diagnose_function(function: Function, sites: tuple[Site, ...]) -> list[Diagnosis]:
+def _diagnose_function(function: Function, sites: tuple[Site, ...], several: bool) -> list[Diagnosis]:
     above = parents(function.node)
     window = window_block(function.node) if function.mentions("tril") else None
     grouped: dict[Mend | str, list[Site]] = {}
@@ -84,6 +85,8 @@ def _diagnose_function(function: Function, sites: tuple[Site, ...]) -> list[Diag
         mend: Mend | str
         if not site.certain:
             mend = _BY_LAYER_TYPE
+        elif several:
+            mend = _SEVERAL
         elif window is not None and window in around:
             mend = SlidingWindow(site.subject)
         elif (choice := conversion(site, around)) is not None:
