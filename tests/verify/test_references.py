@@ -61,6 +61,14 @@ FAINT = f"""\
 
 """
 
+FLAT = f"""{FAINT}\
+    def forward(self, input_ids, attention_mask=None, **given):
+        if attention_mask is not None and len(attention_mask.shape) != 2:
+            raise TypeError("masks of two dimensions only")
+        return super().forward(input_ids, attention_mask, **given)
+
+"""
+
 # A head for multiple choice that has eyes for the first token only: in a causal mask, that sees itself.
 GUARD = "        if attention_mask is not None and not isinstance(attention_mask, BlockMask):\n"
 NO_GUARD = "        if attention_mask is not None:\n"
@@ -80,6 +88,7 @@ VARIANTS = {
         "choosing", GUARD + FLATTENED + LAST_TOKEN, NO_GUARD + FLATTENED + FIRST_TOKEN
     ),
     "is_faint": Variant("plain", HEAD, FAINT),
+    "is_faint_and_flat": Variant("plain", HEAD, FLAT),
     "has_a_small_cache": Variant("plain", HEAD, SMALL_CACHE),
     "needs_a_mask": Variant(
         "plain", DENSE, "        if attention_mask is None:\n            raise TypeError('no mask')\n" + DENSE
@@ -179,6 +188,12 @@ def test_where_a_wrong_mask_would_not_be_seen_nothing_is_called_ok(report: Repor
         "dense_4d": ("not-runnable", unseen),
         "block_document": ("not-runnable", unseen),
     }
+
+
+def test_a_mask_that_eager_attention_cannot_take_either_is_no_crash(report: Report) -> None:
+    flat = cell(report, "is_faint_and_flat", "block_document")
+    assert flat.verdict == "not-runnable"
+    assert "would not be seen" in str(flat.reason)
 
 
 def test_what_cannot_be_told_apart_is_not_judged(report: Report) -> None:

@@ -115,7 +115,10 @@ def _reference(tree: Tree, models: Models, experiment: Experiment) -> tuple[Any,
     except Exception as error:
         if not can_be_given_by_hand:
             raise NotRunnable(f"eager attention cannot run it: {one_line(error)}") from error
-        return _by_hand(tree, models, experiment, f"cannot take a dense mask ({one_line(error)})")
+        try:
+            return _by_hand(tree, models, experiment, f"cannot take a dense mask ({one_line(error)})")
+        except _CannotTell as untold:  # nor can eager attention run it
+            raise NotRunnable(str(untold)) from error
     if _is_dense(experiment):
         wrong = _run(models, EAGER, experiment, lambda mask: without_oldest_key(mask.tensor))
         if torch.equal(wrong, expected):
