@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from .attention import FLEX, Models
-from .claims import claims
+from .claims import claims, takes_tokens
 from .device import LOST, works
 from .experiments import NotApplicable, NotRunnable
 from .judge import judge
@@ -55,8 +55,7 @@ def results(tree: Tree, candidate: Candidate, cases: list[str], device: str) -> 
 
 def _takes_text(model_class: Any) -> bool:
     """Say whether a class takes tokens and a mask over them; images and sound have none."""
-    parameters = inspect.signature(model_class.forward).parameters
-    return "input_ids" in parameters and "attention_mask" in parameters
+    return takes_tokens(model_class) and "attention_mask" in inspect.signature(model_class.forward).parameters
 
 
 def _named(candidate: Candidate, case: str) -> dict[str, Any]:
