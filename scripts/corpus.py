@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import hashlib
 import json
 import os
 import re
@@ -18,7 +19,7 @@ import corpus_packages
 import corpus_sample
 import memory
 from corpus_page import write_page
-from corpus_place import BUILD, SIDES, Place, harness, run, say, tool
+from corpus_place import BUILD, SIDES, Place, content_of, harness, run, say, tool
 from corpus_repair import findings, repair
 from corpus_truth import Cells, measure_precision, measure_recall, static_sites, witnesses
 
@@ -70,8 +71,7 @@ def run_release(place: Place, cases: list[str]) -> None:
     for number, part in enumerate(PARTS, 1):
         for side in SIDES:
             say(place.release, f"{side} the repair, part {number} of {len(PARTS)}")
-            output = place.cells(side) / f"{number:02}.json"
-            verify(place, place.tree(side), output, [part], cases)
+            verify(place, place.tree(side), "part", [part], cases)
     sites = place.stage / "sites.json"
     if not sites.exists():
         say(place.release, "looking for sites")
@@ -81,7 +81,7 @@ def run_release(place: Place, cases: list[str]) -> None:
 
 def put_to_the_proof(place: Place, seed: int) -> None:
     """Run a sample of what plain cases do not reach, and see what forward passes take."""
-    sample, taken = place.stage / "sample.json", place.stage / "memory.json"
+    sample, taken = place.stage / "sample.json", _memory(place)
     found = findings(place)
     drawn = corpus_sample.draw(found, load(place, "before"), seed)
     if drawn and not sample.exists():
@@ -91,6 +91,7 @@ def put_to_the_proof(place: Place, seed: int) -> None:
     if place.release in MEMORY and not taken.exists():
         say(place.release, "measuring memory")
         rows = list(memory.compare(place.original, place.repaired, str(place.python)))
+        taken.parent.mkdir(parents=True, exist_ok=True)
         taken.write_text(json.dumps(rows, indent=1))
 
 
@@ -116,7 +117,7 @@ def summarize(place: Place, seed: int) -> None:
         "precision": measure_precision(found, before, after) if found else None,
         "sample": None if sample is None else corpus_sample.judge(sample, found, seed),
         "care": (_kept(place, "care") or {}) | compare_digests(before, after),
-        "memory": _kept(place, "memory"),
+        "memory": json.loads(_memory(place).read_text()) if _memory(place).exists() else None,
     }
     (place.stage / "measured.json").write_text(json.dumps(measured, indent=1))
 
@@ -159,15 +160,20 @@ def prepare(place: Place) -> None:
 
 
 def verify(
-    place: Place, tree: Path, output: Path, models: Iterable[str], cases: Iterable[str], *extra: str
-) -> None:
-    """Run the harness on some models, unless an earlier run did; those that it does not know are left out."""
+    place: Place, tree: Path, what: str, models: Iterable[str], cases: Iterable[str], *extra: str
+) -> Path:
+    """Return where the cells of some models are, run now unless that was done with a tree of these bytes.
+
+    Models that the harness does not know are left out.
+    """
+    wanted, cases = sorted(models), sorted(cases)
+    asked = hashlib.blake2b(json.dumps([wanted, cases, extra]).encode(), digest_size=5).hexdigest()
+    output = place.runs(tree) / f"{what}-{asked}.json"
     if output.exists():
-        return
+        return output
     output.parent.mkdir(parents=True, exist_ok=True)
     partial = output.with_suffix(".partial")
     partial.unlink(missing_ok=True)
-    wanted = sorted(models)
     command = [sys.executable, "-m", "codemods.verify", str(tree), "--python", str(place.python), *extra]
     command += [*(word for case in cases for word in ("--case", case)), "--yes"]
     command += ["-j", str(os.cpu_count() or 1), "--timeout", "600", "--output-format", "json"]
@@ -185,19 +191,19 @@ def verify(
         if unknown is not None:
             wanted = [name for name in wanted if name not in unknown[1].split(", ")]
     shutil.move(partial, output)
+    return output
 
 
 def _runner(place: Place) -> corpus_sample.Runner:
-    def run_classes(tree: Path, output: Path, classes: Iterable[str], cases: Iterable[str]) -> Cells:
-        verify(place, tree, output, classes, sorted(cases), "--heads")
-        return read_cells(output)
+    def run_classes(tree: Path, classes: Iterable[str], cases: Iterable[str]) -> Cells:
+        return read_cells(verify(place, tree, "sample", classes, cases, "--heads"))
 
     return run_classes
 
 
 def load(place: Place, side: str) -> Cells:
     """Return the cells of all parts that are measured."""
-    parts = sorted(place.cells(side).glob("*.json"))
+    parts = sorted(place.runs(place.tree(side)).glob("part-*.json"))
     return {key: cell for path in parts for key, cell in read_cells(path).items()}
 
 
@@ -205,6 +211,12 @@ def read_cells(path: Path) -> Cells:
     """Return the cells of one run of the harness."""
     results = json.loads(path.read_text())["results"]
     return {(cell["model_type"], cell["class"], cell["case"]): cell for cell in results}
+
+
+def _memory(place: Place) -> Path:
+    """Return where it is kept what masks cost in trees of these bytes."""
+    trees = "-".join(content_of(place.tree(side)) for side in SIDES)
+    return place.folder / "memory" / f"{trees}.json"
 
 
 def _kept(place: Place, name: str) -> Any:

@@ -58,8 +58,9 @@ def _page(releases: list[dict[str, Any]], by: dict[str, str]) -> Iterator[str]:
         f"""Made by `scripts/corpus`: tiny models of each release under flex attention against eager
         attention, with torch {by['torch']} on a CPU, before and after the repair, without
         `--unsafe-fixes`. A cell is one class with one case; shares are of the cells that eager attention
-        itself can run. `build/corpus` keeps the cells; `docs/results.json` has the numbers below for
-        programs. All of it was measured with one tool: version {by['version']}, source `{by['tool']}`,
+        itself can run. `build/corpus` keeps the cells by the content of what was run, harness and tree: a
+        tool that writes the same bytes has nothing to run again. `docs/results.json` has the numbers below
+        for programs. All of it was measured with one tool: version {by['version']}, source `{by['tool']}`,
         harness `{by['harness']}` (hashes of their files)."""
     )
     yield from (

@@ -1,7 +1,8 @@
-"""Where the measurements of a release lie, by what made them.
+"""Where the measurements of a release lie, by the content of what made them.
 
-What is run before the repair hangs on the harness only, and is made once. All that comes after it hangs on
-the tool too: it lies in a folder named after the tool's own source, so that a newer tool measures again.
+What came of running models hangs on two things: the harness, and the bytes of the tree that was run. It lies
+by the hashes of both, whichever tool made the tree: one that writes the same bytes has nothing to run again.
+What the tool itself did and found lies in a folder named after the tool's own source.
 """
 
 from __future__ import annotations
@@ -58,14 +59,24 @@ class Place:
         """Return the source that is run before or after the repair."""
         return self.original if side == "before" else self.repaired
 
-    def cells(self, side: str) -> Path:
-        """Return the folder of what the present harness measured on one side."""
-        above = self.folder if side == "before" else self.stage
-        return above / f"{side}-{harness()}"
+    def runs(self, tree: Path) -> Path:
+        """Return the folder of what the present harness saw in a tree of these bytes."""
+        return self.folder / "runs" / f"{harness()}-{content_of(tree)}"
 
     def earlier(self) -> list[Path]:
         """Return the folders of other stages of the tool."""
         return sorted(path for path in self.folder.glob("tool-*") if path != self.stage)
+
+
+def content_of(tree: Path) -> str:
+    """Return a short name for all bytes of a tree, and for where in it they are."""
+    digest = hashlib.blake2b(digest_size=5)
+    for path in sorted(
+        path for path in tree.rglob("*") if path.is_file() and "__pycache__" not in path.parts
+    ):
+        digest.update(f"{path.relative_to(tree).as_posix()} {path.stat().st_size}\0".encode())
+        digest.update(path.read_bytes())
+    return digest.hexdigest()
 
 
 @cache

@@ -13,16 +13,13 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from corpus_place import Place, harness, run, say
+from corpus_place import Place, run, say
 
 _COMPILE = "import sys; [compile(open(name, 'rb').read(), name, 'exec') for name in sys.argv[1:]]"
 
 
 def repair(place: Place) -> None:
-    """Repair a copy with the present tool, unless that was done; keep what was found, the patch and the care.
-
-    A tool that changes the release in no other way than an earlier one need not run the models again.
-    """
+    """Repair a copy with the present tool, unless that was done; keep findings, patch and care."""
     kept = place.stage / "findings.json"
     if kept.exists():
         return
@@ -45,7 +42,6 @@ def repair(place: Place) -> None:
     }
     (place.stage / "care.json").write_text(json.dumps(care, indent=1))
     for stage in place.earlier():
-        adopt(place, stage)
         shutil.rmtree(stage / "tree", ignore_errors=True)
     partial.rename(kept)
 
@@ -79,18 +75,3 @@ def _texts(folder: Path) -> dict[str, bytes]:
         for path in found
         if "__pycache__" not in path.parts
     }
-
-
-def adopt(place: Place, stage: Path) -> None:
-    """Take over the cells of an earlier tool that wrote the same, byte for byte."""
-    patch, measured = stage / "repair.patch", stage / place.cells("after").name
-    if (
-        patch.exists()
-        and measured.is_dir()
-        and not place.cells("after").exists()
-        and patch.read_bytes() == (place.stage / "repair.patch").read_bytes()
-    ):
-        say(
-            place.release, f"this tool writes what {stage.name} wrote: the cells of harness {harness()} stand"
-        )
-        shutil.copytree(measured, place.cells("after"))

@@ -23,8 +23,8 @@ from codemods.flex_passthrough.api import Settings, plan
 SAMPLE = 36
 BROKEN = ("crash", "wrong")
 
-# Runs some classes of a tree in some cases: (tree, file for the cells, classes, cases).
-Runner = Callable[[Path, Path, Iterable[str], Iterable[str]], Cells]
+# Runs some classes of a tree in some cases: (tree, classes, cases).
+Runner = Callable[[Path, Iterable[str], Iterable[str]], Cells]
 
 
 @dataclass(frozen=True)
@@ -85,7 +85,6 @@ def run_sample(
     folder = place.stage / "sample"
     repaired = runner(
         place.repaired,
-        folder / "repaired.json",
         {each.model for each in drawn},
         {case for each in drawn for case in each.cases()},
     )
@@ -101,7 +100,6 @@ def run_sample(
             (tree / change.name).write_bytes(change.after)
         cells = runner(
             tree,
-            folder / f"{number:02}.json",
             {each.model for each in group},
             {case for each in group for case in each.cases()},
         )

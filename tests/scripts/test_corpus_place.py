@@ -1,12 +1,13 @@
 """What is measured lies by what measured it: another tool or harness measures again."""
 
 import shutil
+import subprocess
 from pathlib import Path
 
+import corpus
 import corpus_place
 import pytest
 from corpus_place import Place
-from corpus_repair import adopt
 
 import codemods
 
@@ -33,21 +34,29 @@ def edit(path):
     forget()
 
 
+@pytest.fixture
+def tree(tmp_path):
+    """A tree to be run, somewhere."""
+    folder = tmp_path / "tree"
+    (folder / "models").mkdir(parents=True)
+    (folder / "models" / "modeling.py").write_text("x = 1\n")
+    return folder
+
+
 @pytest.mark.parametrize(
     ("edited", "changes"),
     [
         ("maskflow/flow.py", {"stage"}),
         ("rewrite/diff.py", {"stage"}),
-        ("verify/worker/masks.py", {"before", "after"}),
+        ("verify/worker/masks.py", {"runs"}),
         ("verify/cli.py", set()),
         ("fleet/cli.py", set()),
     ],
 )
-def test_what_an_edit_makes_measure_again(source, edited, changes):
+def test_what_an_edit_of_the_source_makes_anew(source, tree, edited, changes):
     def names():
         place = Place("4.51.3")
-        sides = {side: place.cells(side).name for side in ("before", "after")}
-        return {"stage": place.stage.name, **sides}
+        return {"stage": place.stage.name, "runs": place.runs(tree).name}
 
     before = names()
     edit(source / edited)
@@ -55,17 +64,46 @@ def test_what_an_edit_makes_measure_again(source, edited, changes):
     assert {name for name in before if before[name] != after[name]} == changes
 
 
-@pytest.mark.parametrize("written", ["the same", "something else"])
-def test_cells_stand_where_another_tool_writes_the_same(source, written):
-    old = Place("4.51.3")
-    old.cells("after").mkdir(parents=True)
-    (old.cells("after") / "01.json").write_text("cells")
-    (old.stage / "repair.patch").write_text("the same")
-    earlier = old.stage
+def test_a_tree_of_the_same_bytes_is_run_once_whoever_made_it(source, tree, tmp_path):
+    place = Place("4.51.3")
+    before = place.runs(tree)
     edit(source / "maskflow/flow.py")
-    new = Place("4.51.3")
-    assert new.earlier() == [earlier]
-    new.stage.mkdir()
-    (new.stage / "repair.patch").write_text(written)
-    adopt(new, earlier)
-    assert (new.cells("after") / "01.json").exists() == (written == "the same")
+    other = shutil.copytree(tree, tmp_path / "other")
+    (other / "models" / "__pycache__").mkdir()
+    (other / "models" / "__pycache__" / "modeling.pyc").write_text("compiled")
+    assert place.runs(other) == before
+
+
+@pytest.mark.parametrize("change", ["edited", "moved", "added"])
+def test_a_tree_of_other_bytes_is_run_again(source, tree, change):
+    place = Place("4.51.3")
+    before = place.runs(tree)
+    file = tree / "models" / "modeling.py"
+    if change == "edited":
+        file.write_text("x = 2\n")
+    elif change == "moved":
+        file.rename(tree / "modeling.py")
+    else:
+        (tree / "models" / "empty.py").touch()
+    assert place.runs(tree) != before
+
+
+def test_what_was_asked_before_is_not_run_again(source, tree, monkeypatch):
+    place, commands = Place("4.51.3"), []
+
+    def harness(command, **settings):
+        commands.append(command)
+        Path(command[command.index("--output") + 1]).write_text(f'{{"results": [], "run": {len(commands)}}}')
+        return subprocess.CompletedProcess(command, 0, stderr="")
+
+    monkeypatch.setattr(corpus.subprocess, "run", harness)
+    first = corpus.verify(place, tree, "part", ["[a-c]*"], ["none", "ones"])
+    assert corpus.verify(place, tree, "part", ["[a-c]*"], ["ones", "none"]) == first
+    assert len(commands) == 1
+    others = [
+        corpus.verify(place, tree, "part", ["[d-f]*"], ["none", "ones"]),
+        corpus.verify(place, tree, "part", ["[a-c]*"], ["none"]),
+        corpus.verify(place, tree, "sample", ["[a-c]*"], ["none", "ones"], "--heads"),
+    ]
+    assert len({first, *others}) == 4
+    assert len(commands) == 4
