@@ -6,7 +6,7 @@ import ast
 import warnings
 from collections.abc import Iterable
 
-from codemods.rewrite.edit import Edit
+from codemods.rewrite.edit import Edit, nested
 from codemods.source.problem import Problem
 
 
@@ -50,11 +50,10 @@ def check_only_edits(name: str, before: str, after: str, edits: Iterable[Edit]) 
 def same_outside(before: str, after: str, edits: Iterable[Edit]) -> bool:
     """Say whether ``after`` is ``before`` with ``edits`` made, and equal to it everywhere else.
 
-    It compares from the first character to the last and shares nothing with the code that made
-    ``after``.
+    It compares from the first character to the last.
     """
     done, new_done = 0, 0
-    for edit in sorted(set(edits)):
+    for edit in nested(before, edits):
         kept = edit.start - done
         if kept < 0 or before[done : edit.start] != after[new_done : new_done + kept]:
             return False

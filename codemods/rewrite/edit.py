@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 
@@ -32,7 +32,7 @@ def apply_edits(text: str, edits: Iterable[Edit]) -> str:
     """
     pieces: list[str] = []
     position = 0
-    for edit in _nested(text, set(edits)):
+    for edit in nested(text, edits):
         if edit.start < position:
             raise OverlappingEdits(f"two edits overlap at character {edit.start}")
         pieces += (text[position : edit.start], edit.replacement)
@@ -41,11 +41,16 @@ def apply_edits(text: str, edits: Iterable[Edit]) -> str:
     return "".join(pieces)
 
 
-def _nested(text: str, edits: Collection[Edit]) -> list[Edit]:
-    """Return ``edits`` in their order, those within a stretch that another one wraps made in that one."""
+def nested(text: str, edits: Iterable[Edit]) -> list[Edit]:
+    """Return ``edits`` in their order, those within a stretch that another one wraps made in that one.
+
+    Raises:
+        OverlappingEdits: if two of those that are made in another one touch the same characters.
+        ValueError: if an edit lies outside the text.
+    """
     outer: list[Edit] = []
     inner: dict[Edit, list[Edit]] = {}
-    for edit in sorted(edits, key=lambda each: (each.start, -each.end, each.replacement)):
+    for edit in sorted(set(edits), key=lambda each: (each.start, -each.end, each.replacement)):
         if not 0 <= edit.start <= edit.end <= len(text):
             raise ValueError(f"edit {edit.start}:{edit.end} lies outside a text of {len(text)} characters")
         around = next((each for each in reversed(outer) if _wraps(each, edit, text)), None)

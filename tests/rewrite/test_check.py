@@ -31,6 +31,13 @@ def test_not_python(text: str, line: int) -> None:
         check_parses("a.py", text)
 
 
+@pytest.mark.parametrize("text", [")", "@x"])
+def test_the_first_column_is_one(text: str) -> None:
+    """Python counts columns from one, and knows of none where a decorator has nothing to decorate."""
+    with pytest.raises(RewriteError, match=r"^a\.py:1:1: "):
+        check_parses("a.py", text)
+
+
 @pytest.mark.parametrize("text", ["x = '\0'", "(" * 10_000, "x = " + "-" * 100_000 + "1"])
 def test_not_python_at_all(text: str) -> None:
     with pytest.raises(RewriteError, match=r"^a\.py:1:\d+: the rewritten text is not Python: \w"):
@@ -45,6 +52,8 @@ def test_not_python_at_all(text: str) -> None:
         ("abc", "aXbc", [Edit(1, 1, "X")], True),
         ("abc", "ac", [Edit(1, 2, "")], True),
         ("abc", "aXc", [Edit(1, 2, "X"), Edit(1, 2, "X")], True),
+        ("abc", "(aXc)", [Edit(0, 3, "(abc)"), Edit(1, 2, "X")], True),
+        ("abc", "(aXC)", [Edit(0, 3, "(abc)"), Edit(1, 2, "X")], False),
         ("abc", "aXc!", [Edit(1, 2, "X")], False),
         ("abc", "aXC", [Edit(1, 2, "X")], False),
         ("abc", "AXc", [Edit(1, 2, "X")], False),

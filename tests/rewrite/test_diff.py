@@ -79,6 +79,17 @@ def test_moved_function_keeps_its_lines_together() -> None:
     assert b"\n-" not in patch.split(b"\n", 3)[3]
 
 
+def test_two_edits_far_apart_are_two_hunks_however_long_the_text() -> None:
+    before = numbered(*range(1000))
+    after = before.replace(b"\n5\n", b"\n55\n").replace(b"\n990\n", b"\n9900\n")
+    assert [len(hunk.lines) for hunk in hunks(before, after)] == [8, 8]
+
+
+def test_moved_lines() -> None:
+    moved = [line for hunk in hunks(b"a\nb\nc\nd\n", b"b\nc\na\nd\n") for line in hunk.lines]
+    assert moved == [(b"-", b"a\n"), (b" ", b"b\n"), (b" ", b"c\n"), (b"+", b"a\n"), (b" ", b"d\n")]
+
+
 @pytest.mark.parametrize(
     ("before", "after", "hunk"),
     [

@@ -10,7 +10,7 @@ import pytest
 
 from codemods.rewrite.journal import STATES, Entry, JournalError, Run, begin, read_entries, read_run
 from codemods.rewrite.recovery import foretold, recover, roll_back
-from codemods.rewrite.steps import commit, put_in_place, stage_all
+from codemods.rewrite.steps import StepError, commit, put_in_place, stage_all, take_back
 from codemods.rewrite.store import KEPT_RUNS, Store
 from codemods.rewrite.transaction import Change, write_all
 
@@ -353,3 +353,73 @@ def test_a_store_that_cannot_be_looked_into(tmp_path: Path) -> None:
     assert not store.is_locked()
     with pytest.raises(JournalError, match="no journal can be kept here"):
         store.runs()
+
+
+def test_a_journal_that_cannot_be_read_is_named(store: Store, prepared: Run) -> None:
+    prepared.forget()
+    prepared.path.mkdir()
+    with pytest.raises(JournalError, match=rf"^{prepared.path}:1:1: cannot be read: Is a directory$"):
+        read_run(prepared.path)
+
+
+def test_a_journal_that_cannot_be_written_leaves_nothing(
+    store: Store, tree: Path, entries: list[Entry], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(_: Path) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr("codemods.rewrite.journal.bring_names_to_disk", full)
+    with pytest.raises(OSError, match="No space left on device"):
+        begin(store.folder, store.next_id(), tree, entries, None)
+    assert list(store.folder.iterdir()) == []
+
+
+def test_a_journal_that_another_program_removes_meanwhile_is_forgotten(
+    store: Store, prepared: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(Store, "_journals", lambda _: [prepared.path])
+    prepared.forget()
+    assert store.forget(prepared.id)
+
+
+def test_runs_of_one_second_are_numbered_from_one(store: Store, prepared: Run) -> None:
+    assert prepared.id.endswith("-01")
+
+
+def test_a_recovery_that_waits_for_another_run_says_so(
+    store: Store, prepared: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("codemods.rewrite.store._PATIENCE_SECONDS", 0.01)
+    told: list[str] = []
+    with store.locked(), pytest.raises(JournalError, match="another run does not end writing"):
+        recover(store=store, wait=told.append)
+    assert told == ["another run is writing; waiting for it to end"]
+
+
+def test_a_file_that_cannot_be_staged_is_called_by_its_name(
+    tree: Path, prepared: Run, entries: list[Entry]
+) -> None:
+    (tree / "b.py").write_text("mine")
+    with pytest.raises(StepError, match=r"^b\.py:1:1: has changed since it was read"):
+        stage_all(prepared, entries, range(3))
+
+
+def test_a_run_that_cannot_be_committed_is_called_by_its_first_file(
+    prepared: Run, entries: list[Entry]
+) -> None:
+    prepared.forget()
+    with pytest.raises(StepError, match=r"^a\.py:1:1: cannot be written: No such file or directory"):
+        commit(prepared, entries)
+
+
+def test_taken_back_are_the_files_that_were_placed_and_those_that_look_like_it(
+    tree: Path, prepared: Run, entries: list[Entry]
+) -> None:
+    """A rename may have come through before the run could note it; changes of others do not matter."""
+    stage_all(prepared, entries, range(3))
+    run = commit(prepared, entries)
+    put_in_place(run, entries, [0, 1], set())
+    (tree / "c.py").write_text("mine")
+    back = take_back(run, entries, placed={0})
+    assert (back.restored, back.changed, back.stuck) == ([0, 1], {}, {})
+    assert held(tree) == {**OLD, "c.py": "mine"}

@@ -98,3 +98,14 @@ def test_no_guard_where_a_second_run_would_find_the_block_mask_lost(body: str) -
     planned = holds(model(f"def _update_causal_mask(self, attention_mask, x):\n{body}").encode())
     assert not planned.changes
     assert all("a guard alone would lose the BlockMask" in finding.reason for finding in planned.findings)
+
+
+def test_a_block_mask_that_is_changed_before_it_is_handed_back_is_handed_back_before() -> None:
+    source = seeds()["unguarded_import"].replace(
+        "            return attention_mask\n",
+        "            attention_mask += 1\n            return attention_mask\n",
+        1,
+    )
+    planned, text = after(source)
+    assert {finding.rule for finding in planned.findings} == {"FLEX001", "FLEX005"}
+    assert text.index("return attention_mask\n") < text.index("attention_mask += 1\n")

@@ -165,13 +165,17 @@ def _uses(statement: cst.CSTNode, mask: str) -> bool:
 
 
 def _is_guard(statement: cst.CSTNode, mask: str, block_mask: str) -> bool:
-    """Recognize ``if isinstance(mask, BlockMask): return mask``, alone or directly in another if."""
+    """Recognize ``if isinstance(mask, BlockMask): return mask``, alone or directly in another if.
+
+    Other statements may stand before the ``return``, unless they do something with the mask.
+    """
     if not isinstance(statement, cst.If):
         return False
     expected = cst.parse_expression(f"isinstance({mask}, {block_mask})")
     if statement.test.deep_equals(expected):
-        last = statement.body.body[-1]
-        return m.matches(last, m.Return(m.Name(mask)) | _line(m.Return(m.Name(mask))))
+        *before, last = statement.body.body
+        returns = m.matches(last, m.Return(m.Name(mask)) | _line(m.Return(m.Name(mask))))
+        return returns and not any(m.findall(each, m.Name(mask)) for each in before)
     return any(_is_guard(inner, mask, block_mask) for inner in statement.body.body)
 
 

@@ -16,6 +16,7 @@ import ast
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from codemods.flex_passthrough.mends.flex_branch import parameter_names
 from codemods.flex_passthrough.mends.unnumbered_queries import find_lookup, number_all_queries
 from codemods.flex_passthrough.rules.flex003_causality_dropped import creates_block_mask
 from codemods.flex_passthrough.rules.rule import Diagnosis, Mended, Place, Rule
@@ -38,9 +39,11 @@ def diagnose(reach: Reach) -> Iterator[Diagnosis]:
     """Yield a diagnosis for each builder that makes masks of cross attention and loses queries."""
     for function in reach.asked:
         for builder, line in _builders(function, reach.hierarchy):
-            lookup = None if isinstance(builder.node, ast.Lambda) else find_lookup(builder.node)
+            assert not isinstance(builder.node, ast.Lambda)  # those are evaluated where they stand
+            lookup = find_lookup(builder.node)
             if lookup is not None:
-                step = Step(builder, parameter_of(builder), function.module.source.name, line)
+                given = next(iter(parameter_names(builder.node)), "")  # the 2-D mask
+                step = Step(builder, given, function.module.source.name, line)
                 message = (
                     "queries are looked up among the keys, and see nothing where those are padding or end"
                 )
@@ -52,11 +55,6 @@ def diagnose(reach: Reach) -> Iterator[Diagnosis]:
                     (*reach.routes[function], step),
                     NumberAllQueries(),
                 )
-
-
-def parameter_of(builder: Function) -> str:
-    """Return the name of the builder's first parameter: the 2-D mask."""
-    return builder.node.args.args[0].arg if builder.node.args.args else ""
 
 
 def _builders(function: Function, hierarchy: Hierarchy) -> Iterator[tuple[Function, int]]:

@@ -331,6 +331,39 @@ def test_noop_bare_guard_after_other_statements() -> None:
         """)
 
 
+def test_noop_guard_that_notes_something_else_first() -> None:
+    check_noop("""\
+        def f(self, attention_mask):
+            if isinstance(attention_mask, BlockMask):
+                self.sparse = True
+                return attention_mask
+            return attention_mask.dim()
+        """)
+
+
+def test_before_a_guard_that_changes_the_mask() -> None:
+    check_transformed(
+        """\
+        def f(self, attention_mask):
+            if isinstance(attention_mask, BlockMask):
+                attention_mask = attention_mask + 1
+                return attention_mask
+            return attention_mask.dim()
+        """,
+        """\
+        def f(self, attention_mask):
+            if isinstance(attention_mask, BlockMask):
+                return attention_mask
+
+            if isinstance(attention_mask, BlockMask):
+                attention_mask = attention_mask + 1
+                return attention_mask
+            return attention_mask.dim()
+        """,
+        implementation=None,
+    )
+
+
 def test_noop_llama() -> None:
     check_noop("""\
         def f(self, attention_mask):

@@ -127,6 +127,25 @@ def test_method_that_joins_no_mask_of_its_own_gets_the_passthrough(check_transfo
     check_transformed(HEAD + model(ASKS + body), MENDED_HEAD + model(ASKS + GUARD + body))
 
 
+def test_method_that_only_loses_the_mask_is_told_as_such(plan_for):
+    (finding,) = plan_for(HEAD + model("return torch.triu(input_tensor.new_ones(4, 4))\n")).findings
+    assert finding.message.endswith(
+        "does not hand a BlockMask back: the BlockMask does not come back from it"
+    )
+
+
+def test_the_guard_of_the_library_is_imported_where_only_the_passthrough_asks_it(check_transformed):
+    """BlockMask comes from a module of the tree, and stays where it comes from."""
+    head = HEAD.replace("import logging\n", "import logging\nfrom ...masking import BlockMask\n")
+    mended_head = head.replace("import logging\n", "import is_torch_flex_attn_available, logging\n")
+    source = model(BUILD).replace("self.config._attn_implementation", "self.kind")
+    guard = GUARD.replace(
+        'self.config._attn_implementation == "flex_attention"', "is_torch_flex_attn_available()"
+    )
+    mended = source.replace(indent(BUILD, " " * 8), indent(guard, " " * 8) + indent(BUILD, " " * 8))
+    check_transformed(head + source, mended_head + mended)
+
+
 def test_what_breaks_in_a_function_that_the_method_calls_is_named_with_its_place(plan_for):
     helper = "def widened(mask):\n    return mask.unsqueeze(1)\n\n\n"
     body = "return widened(attention_mask) * 2\n"

@@ -111,6 +111,17 @@ GUARDED = {
         "attention_mask is not None",
         "isinstance(attention_mask, torch.Tensor)",
     ),
+    "question_among_others": (
+        "if attention_mask is not None and self.training:\n"
+        "    states = states * attention_mask.unsqueeze(-1)\n",
+        "attention_mask is not None",
+        "isinstance(attention_mask, torch.Tensor)",
+    ),
+    "question_whether_anything_is_hidden": (
+        "if attention_mask is not None:\n    any_ = torch.any(attention_mask == 0)\nelse:\n    any_ = 0\n",
+        "attention_mask is not None",
+        "isinstance(attention_mask, torch.Tensor)",
+    ),
     "question_that_the_other_arm_answers": (
         "if attention_mask is not None:\n    all_ = torch.all(attention_mask == 1)\nelse:\n    all_ = True\n",
         "attention_mask is not None",
@@ -405,6 +416,14 @@ LEFT_ALONE = {
     "asked_for_nothing_or_something_else": (
         "if attention_mask is not None:\n    self.note(attention_mask.sum())\nelse:\n    states = -states\n"
     ),
+    "asked_and_noted": (
+        "if attention_mask is not None:\n"
+        "    self.note(torch.all(attention_mask == 1))\n"
+        "else:\n"
+        "    all_ = True\n"
+    ),
+    "counted_by_a_function": "lengths = (lambda: attention_mask.sum(-1))()\n",
+    "counted_where_there_is_none": "n = 0 if attention_mask is None else attention_mask.sum(-1)\n",
     "more_than_a_count": ("if attention_mask is not None:\n    lengths = attention_mask.sum(-1).tolist()\n"),
 }
 
@@ -414,6 +433,64 @@ def test_reported_only(check_noop, body):
     planned = check_noop(model(body))
     assert {finding.safety.value for finding in planned.findings} == {"report"}
     assert all("no guard is known to be right here" in finding.reason for finding in planned.findings)
+
+
+LAYERS = """\
+class TinyLayer(nn.Module):
+    def forward(self, states, attention_mask=None, cache_position=None, last_cache_position=0):
+        if self.is_sliding and attention_mask is not None:
+            length = max(cache_position.shape[0], self.sliding_window)
+            if self.config._attn_implementation == "flash_attention_2":
+                attention_mask = attention_mask[:, -length:]
+            else:
+                lowest = torch.finfo(attention_mask.dtype).min
+                too_old = torch.tril(
+                    torch.ones_like(attention_mask, dtype=torch.bool), diagonal=-self.sliding_window
+                )
+                attention_mask = torch.where(too_old, lowest, attention_mask)
+                offset = max(0, last_cache_position - length)
+                attention_mask = attention_mask[:, :, :, offset : offset + length]
+        attend = ALL_ATTENTION_FUNCTIONS[self.config._attn_implementation]
+        return attend(self, states, attention_mask=attention_mask)
+
+
+class TinyModel(PreTrainedModel):
+    _supports_flex_attn = True
+
+    def __init__(self, config):
+        super().__init__(config)
+        self.layers = nn.ModuleList([TinyLayer() for _ in range(config.num_hidden_layers)])
+
+    def forward(self, input_ids=None, attention_mask=None, cache_position=None):
+        states = self.embed_tokens(input_ids)
+        for layer in self.layers:
+            states = layer(states, attention_mask=attention_mask, cache_position=cache_position)
+        return states
+"""
+IS_BLOCK_MASK = (
+    'self.config._attn_implementation == "flex_attention" and isinstance(attention_mask, BlockMask)'
+)
+SLIDES = f"""\
+            elif {IS_BLOCK_MASK}:
+                # A BlockMask is not sliced: it gets the window and the offset in its mask function
+                offset = max(0, last_cache_position - length)
+                attention_mask = slide_block_mask(attention_mask, self.sliding_window, offset, length)
+"""
+
+
+def test_layer_that_cuts_a_window_out_gets_it_composed(plan_for):
+    planned = plan_for(HEAD + LAYERS, Settings(line_length=119))
+    (change,) = planned.changes
+    assert {finding.status.value for finding in planned.findings} == {"would-fix"}
+    assert change.after.decode().endswith(
+        LAYERS.replace("            else:\n", SLIDES + "            else:\n")
+    )
+
+
+@pytest.mark.parametrize(("cut", "other"), [("torch.tril(", "torch.triu("), ("diagonal=", "offset=")])
+def test_layer_that_cuts_something_else_out_is_reported_only(check_noop, cut, other):
+    planned = check_noop(HEAD + LAYERS.replace(cut, other))
+    assert {finding.safety.value for finding in planned.findings} == {"report"}
 
 
 OWN_ATTENTION = """\

@@ -182,6 +182,18 @@ def test_window_that_another_method_applies(check_transformed):
     check_transformed(windowed(RETURNS, dense), windowed(slid(RETURNS), dense))
 
 
+def test_window_that_the_method_itself_applies(check_transformed):
+    dense = DENSE.partition("return self")[0] + """\
+hidden = torch.arange(target_length) > cache_position.reshape(-1, 1)
+if past_key_values is not None and self.config.sliding_window is not None:
+    too_old = torch.arange(target_length) <= (cache_position.reshape(-1, 1) - self.config.sliding_window)
+    hidden.bitwise_or_(too_old)
+return hidden * -1e9
+"""
+    slide = SLIDE.replace("if self", "if past_key_values is not None and self")
+    check_transformed(model(RETURNS, dense, ""), model(slid(RETURNS, slide), dense, ""))
+
+
 def test_calls_that_cannot_be_followed_apply_no_window(check_transformed):
     dense = DENSE.replace("\n", "\nnote(attention_mask)\nself.note(attention_mask)\n", 1)
     check_transformed(model(RETURNS, dense, WINDOWED), model(slid(RETURNS), dense, WINDOWED))

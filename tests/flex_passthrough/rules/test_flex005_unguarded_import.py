@@ -50,6 +50,47 @@ def test_an_import_without_the_librarys_guard_goes_under_it(check_transformed):
     check_transformed(UNGUARDED_HEAD + MODEL, GUARDED_HEAD + MODEL, ONLY)
 
 
+def test_a_name_that_is_bound_in_this_run_is_asked_for_in_this_run(check_transformed):
+    before = MODEL.replace(
+        '        if self.config._attn_implementation == "flex_attention":\n'
+        "            if isinstance(attention_mask, BlockMask):\n"
+        "                return attention_mask\n",
+        "        if isinstance(attention_mask, BlockMask):\n            return attention_mask\n",
+    )
+    after = before.replace("if isinst", "if is_torch_flex_attn_available() and isinst")
+    check_transformed(HEAD + before, GUARDED_HEAD + after, ONLY)
+
+
+def test_a_file_that_uses_every_name_of_flex_attention(check_transformed):
+    helper = (
+        "def build(mask_2d):\n"
+        "    if is_torch_flex_attn_available():\n"
+        "        return make_flex_block_causal_mask(mask_2d) or create_block_mask(mask_2d)\n\n\n"
+    )
+    before = UNGUARDED_HEAD.replace("import BlockMask", "import BlockMask, create_block_mask").replace(
+        "from ...utils",
+        "from ...integrations.flex_attention import make_flex_block_causal_mask\nfrom ...utils",
+    )
+    after = GUARDED_HEAD.replace("import BlockMask", "import BlockMask, create_block_mask").replace(
+        "from ...utils",
+        "from ...integrations.flex_attention import make_flex_block_causal_mask\nfrom ...utils",
+    )
+    check_transformed(before + helper + MODEL, after + helper + MODEL, ONLY)
+
+
+def test_not_in_the_integration_which_is_imported_under_the_guard_itself(write_tree):
+    integration = "from torch.nn.attention.flex_attention import BlockMask\n\n\n"
+    integration += "def kept(mask):\n    return mask if isinstance(mask, BlockMask) else None\n"
+    source = GUARDED_HEAD.replace("\n\n\nclass", "\n\n\nclass") + MODEL.replace(
+        "return attention_mask\n", "return kept(attention_mask)\n", 1
+    )
+    source = source.replace(
+        "import BlockMask\n", "import BlockMask\n\n    from ...integrations.flex_attention import kept\n"
+    )
+    files = {**LIBRARY, FILE: source, "pkg/integrations/flex_attention.py": integration}
+    assert plan([write_tree(files) / "pkg"], ONLY).findings == []
+
+
 def test_all_names_of_an_unguarded_import_move(check_transformed):
     before = UNGUARDED_HEAD.replace("import BlockMask", "import BlockMask, create_block_mask")
     after = GUARDED_HEAD.replace("import BlockMask", "import BlockMask, create_block_mask")

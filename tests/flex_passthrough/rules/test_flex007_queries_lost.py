@@ -95,6 +95,12 @@ def test_builder_is_mended_and_then_nothing_is_left(planned) -> None:
     assert planned(MENDED).findings == []
 
 
+def test_builder_that_takes_everything_by_name(planned) -> None:
+    named = MODEL.replace("build_block_mask(attention_mask", "build_block_mask(mask_2d=attention_mask")
+    (finding,) = planned(BUILDER.replace("mask(mask_2d,", "mask(*, mask_2d,"), named).findings
+    assert (finding.steps[-1].parameter, finding.status.value) == ("mask_2d", "would-fix")
+
+
 REST = """\
     def full(batch, head, query, key):
         return mask_2d[batch, key] > 0
