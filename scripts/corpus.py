@@ -22,6 +22,7 @@ from corpus_page import write_page
 from corpus_place import BUILD, SIDES, Place, content_of, harness, run, say, tool
 from corpus_repair import findings, repair
 from corpus_truth import Cells, measure_precision, measure_recall, static_sites, witnesses
+from corpus_unbound import without_flex
 
 import codemods
 
@@ -77,6 +78,10 @@ def run_release(place: Place, cases: list[str]) -> None:
         say(place.release, "looking for sites")
         found = static_sites(place.original, *witnesses(load(place, "before")))
         sites.write_text(json.dumps(sorted(found)))
+    unbound = place.stage / "unbound.json"
+    if not unbound.exists():
+        shown = without_flex(findings(place), place.original, place.repaired, place.python)
+        unbound.write_text(json.dumps(shown))
 
 
 def put_to_the_proof(place: Place, seed: int) -> None:
@@ -104,7 +109,7 @@ def summarize(place: Place, seed: int) -> None:
     found = findings(place)
     classes = len({key[1] for key in before})
     before, after = ({key: cells[key] for key in common} for cells in (before, after))
-    sites, sample = _kept(place, "sites"), _kept(place, "sample")
+    sites, sample, unbound = (_kept(place, name) for name in ("sites", "sample", "unbound"))
     measured = {
         "release": place.release,
         "classes": classes,
@@ -114,7 +119,7 @@ def summarize(place: Place, seed: int) -> None:
             for key in common
         ],
         "recall": None if sites is None else measure_recall(before, after, set(sites), found),
-        "precision": measure_precision(found, before, after) if found else None,
+        "precision": measure_precision(found, before, after, unbound) if found else None,
         "sample": None if sample is None else corpus_sample.judge(sample, found, seed),
         "care": (_kept(place, "care") or {}) | compare_digests(before, after),
         "memory": json.loads(_memory(place).read_text()) if _memory(place).exists() else None,

@@ -72,7 +72,8 @@ def truth(releases: list[dict[str, Any]]) -> Iterator[str]:
     yield from prose(
         """*Crash sites*: places where an unrepaired model crashed for its mask, and how many of them the
         analysis names before anything runs. *Safe findings*: those in classes that were run, and how many
-        crashed or were wrong there; in brackets those that showed behind another crash only. *Sample*:
+        crashed or were wrong there (those of FLEX005 by a forward pass in a library without flex attention);
+        in brackets those that showed behind another crash only. *Sample*:
         findings beyond what the plain cases reach (labels, router losses, task heads, caches), drawn by
         seed, each run in a tree where everything is mended but this: true is what breaks there and not in
         the repaired tree. What is reported only is true if it breaks in the repaired tree."""

@@ -99,15 +99,27 @@ def _is_masks(cell: dict[str, Any], after: dict[str, Any] | None) -> bool:
     return named or (after is not None and after["verdict"] == "ok")
 
 
-def measure_precision(findings: list[Finding], before: Cells, after: Cells) -> dict[str, Any]:
-    """Return, by what has to be given, how many safe findings were run and which were false alarms."""
+def measure_precision(
+    findings: list[Finding], before: Cells, after: Cells, unbound: dict[str, bool] | None = None
+) -> dict[str, Any]:
+    """Return, by what has to be given, how many safe findings were run and which were false alarms.
+
+    Args:
+        findings: what the repair found.
+        before: the cells before the repair.
+        after: the cells after it.
+        unbound: of classes that were run without flex attention, whether a name was not bound then.
+    """
     measured = {}
     for way in CASES:
         run, true, behind, false = 0, 0, 0, []
         for finding in findings:
             if finding["safety"] != "safe" or finding["way"] != way:
                 continue
-            verdict = _confirmed(finding, before, after)
+            if finding["rule"] == "FLEX005":
+                verdict = _confirmed_unbound(finding, unbound or {})
+            else:
+                verdict = _confirmed(finding, before, after)
             run += verdict is not None
             true += verdict in ("there", "behind")
             behind += verdict == "behind"
@@ -128,3 +140,8 @@ def _confirmed(finding: Finding, before: Cells, after: Cells) -> str | None:
     place = f"/{finding['path']}:"
     there = any(place in f"/{cell.get('site')}" for cell, _ in broken)
     return "there" if there else "behind" if broken else "no"
+
+
+def _confirmed_unbound(finding: Finding, unbound: dict[str, bool]) -> str | None:
+    shown = [unbound[name] for name in finding["models"] if name in unbound]
+    return None if not shown else "there" if any(shown) else "no"

@@ -97,3 +97,13 @@ def test_a_finding_is_held_against_the_cases_of_its_way():
 def test_causes():
     assert "drops every mask" in cause_of("DogeForCausalLM none: wrong")
     assert cause_of("LlamaForCausalLM none: wrong") == OPEN
+
+
+@pytest.mark.parametrize(
+    ("unbound", "counts"),
+    [({"AModel": True}, (1, 1)), ({"AModel": False}, (1, 0)), ({}, (0, 0))],
+    ids=["a_name_is_not_bound", "all_are", "not_run"],
+)
+def test_unbound_name_shows_where_there_is_no_flex_attention(unbound, counts):
+    measured = measure_precision([finding(rule="FLEX005")], cells(none=CRASH), cells(none=OK), unbound)
+    assert (measured["plain"]["run"], measured["plain"]["true"]) == counts
