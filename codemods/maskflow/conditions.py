@@ -50,10 +50,7 @@ def branch(node: ast.expr, frame: Frame, evaluator: Evaluator) -> Branches:
         tested = _instance_test(node, frame, evaluator)
         if tested is not None:
             return tested
-    if isinstance(node, ast.NamedExpr):
-        value = evaluator.evaluate(node, frame)
-        return _narrowed([node.target, node.value], value, is_truthy, frame, evaluator)
-    return _narrowed([node], evaluator.evaluate(node, frame), is_truthy, frame, evaluator)
+    return _narrowed(node, evaluator.evaluate(node, frame), is_truthy, frame)
 
 
 def _branch_bool(node: ast.BoolOp, frame: Frame, evaluator: Evaluator) -> Branches:
@@ -118,14 +115,11 @@ def _equality(node: ast.Compare, left: Value, right: Value, frame: Frame, evalua
     ):
         constants = [atom for atom in other if isinstance(atom, Const)]
         if len(other) == 1 and constants:
-            targets: list[ast.expr] = [side]
-            if isinstance(side, ast.NamedExpr):
-                targets = [side.target, side.value]
             counted = _counts_dimensions(side)
             if counted is not None:
                 held = evaluator.evaluate(counted, frame)
-                return _narrowed([counted], held, has_dimensions(constants[0].value), frame, evaluator)
-            return _narrowed(targets, value, is_constant(constants[0].value), frame, evaluator)
+                return _narrowed(counted, held, has_dimensions(constants[0].value), frame)
+            return _narrowed(side, value, is_constant(constants[0].value), frame)
     return frame.env, dict(frame.env)
 
 
@@ -135,7 +129,7 @@ def _membership(node: ast.Compare, left: Value, right: Value, frame: Frame, eval
         isinstance(element, ast.Constant) for element in written.elts
     ):
         constants = [element.value for element in written.elts if isinstance(element, ast.Constant)]
-        return _narrowed([node.left], left, is_one_of(constants), frame, evaluator)
+        return _narrowed(node.left, left, is_one_of(constants), frame)
     return frame.env, dict(frame.env)
 
 
@@ -144,12 +138,15 @@ def _instance_test(node: ast.Call, frame: Frame, evaluator: Evaluator) -> Branch
     if test is None:
         return None
     subject, *_ = node.args
-    return _narrowed([subject], evaluator.evaluate(subject, frame), test, frame, evaluator)
+    return _narrowed(subject, evaluator.evaluate(subject, frame), test, frame)
 
 
-def _narrowed(
-    targets: list[ast.expr], value: Value, test: Answers, frame: Frame, evaluator: Evaluator
-) -> Branches:
+def _narrowed(node: ast.expr, value: Value, test: Answers, frame: Frame) -> Branches:
+    """Return the environments in which ``node`` holds what passes a test, and what fails it.
+
+    Of ``name := value`` both are known then.
+    """
+    targets = [node.target, node.value] if isinstance(node, ast.NamedExpr) else [node]
     passing, failing = split(value, test)
     environments: list[Environment | None] = []
     for kept in (passing, failing):

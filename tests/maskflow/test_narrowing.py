@@ -21,6 +21,10 @@ KEPT_OUT = {
         "if len(mask.shape) == 4:\n    pass\nelse:\n    mask.dim()"
     ),
     "walrus": "if isinstance((mask := attention_mask), torch.Tensor):\n    mask.dim()",
+    "walrus_among_others": (
+        "masks = {'full': None} if self.training else attention_mask\n"
+        "if not isinstance(mapping := masks, dict):\n    mapping = {'full': None}\nmapping['full']"
+    ),
     "dict_test": "if isinstance(attention_mask, dict):\n    attention_mask.dim()",
     "several_classes": "if isinstance(attention_mask, (list, torch.Tensor)):\n    attention_mask.dim()",
     "assertion": "assert isinstance(attention_mask, torch.Tensor)\nattention_mask.dim()",

@@ -21,6 +21,7 @@ from codemods.flex_passthrough.rules.conversion import TensorConversion, convers
 from codemods.flex_passthrough.rules.counted_positions import counted_positions
 from codemods.flex_passthrough.rules.eager_parts import diagnose_eager_parts
 from codemods.flex_passthrough.rules.layer_window import SlidingWindow, window_block
+from codemods.flex_passthrough.rules.padding import masks_made_of
 from codemods.flex_passthrough.rules.picked_tokens import takes_all_tokens
 from codemods.flex_passthrough.rules.pooling import mean_without_mask
 from codemods.flex_passthrough.rules.rule import Diagnosis, Mend, Rule, speaking_of_tokens
@@ -31,6 +32,7 @@ from codemods.flex_passthrough.rules.tensor_guard import (
     guard,
     holds_for_block_mask,
     test_to_guard,
+    where_it_fails,
     within,
 )
 from codemods.flex_passthrough.rules.token_weights import AsWithoutMask, loss_without_mask, only_weighs_tokens
@@ -108,7 +110,7 @@ def _diagnose_function(function: Function, sites: tuple[Site, ...], several: boo
             mend = guard(function.node, test, site.subject, holds) if test is not None else _NO_GUARD
             guarded += [keeps_out] if keeps_out is not None else []
         grouped.setdefault(mend, []).append(site)
-    _leave_out_what_moves_a_crash(grouped, above)
+    _leave_out_what_moves_a_crash(grouped, function.node, above)
     found = []
     for mend, (first, *others) in grouped.items():
         message = f"{first.operation} ({first.subject})"
@@ -120,7 +122,7 @@ def _diagnose_function(function: Function, sites: tuple[Site, ...], several: boo
 
 
 def _leave_out_what_moves_a_crash(
-    grouped: dict[Mend | str, list[Site]], above: dict[ast.AST, ast.AST]
+    grouped: dict[Mend | str, list[Site]], function: ast.AST, above: dict[ast.AST, ast.AST]
 ) -> None:
     """Report where a guard would only send a BlockMask to another line that nothing can mend."""
     asked = {
@@ -135,9 +137,10 @@ def _leave_out_what_moves_a_crash(
         if not any(within(site.node, test) for test in settled)
     ]
     for mend, choices in asked.items():
-        otherwise = [each for choice in choices if isinstance(choice, ast.If) for each in choice.orelse]
-        if not mend.otherwise and any(within(node, each) for node in unmended for each in otherwise):
-            grouped[_NO_GUARD] += grouped.pop(mend)
+        otherwise = [each for choice in choices for each in where_it_fails(choice, above)]
+        broken = [*unmended, *masks_made_of(function, mend.mask)]
+        if not mend.otherwise and any(within(node, each) for node in broken for each in otherwise):
+            grouped.setdefault(_NO_GUARD, []).extend(grouped.pop(mend))
             grouped[_NO_GUARD].sort(key=lambda site: site.line)
 
 

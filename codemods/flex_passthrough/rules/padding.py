@@ -5,6 +5,8 @@ from __future__ import annotations
 import ast
 
 from codemods.flex_passthrough.rules.conversion import converts
+from codemods.flex_passthrough.syntax import names_bound
+from codemods.maskflow.known import MASK_TABLE
 
 
 def serves_tensors_only(block: ast.If, mask: str) -> bool:
@@ -79,3 +81,26 @@ def _asks(statement: ast.stmt) -> bool:
 
 def _assigns_constant(statement: ast.stmt) -> bool:
     return isinstance(statement, ast.Assign) and isinstance(statement.value, ast.Constant)
+
+
+def masks_made_of(function: ast.AST, padding: str) -> list[ast.expr]:
+    """Return the calls that make masks of ``padding`` by a function of the library's table.
+
+    Such a function takes a mask of two dimensions. A BlockMask breaks in it, and is handed back before by
+    code that knows of one.
+    """
+    makers = {
+        name
+        for node in ast.walk(function)
+        if isinstance(node, ast.Assign)
+        and isinstance(node.value, ast.Subscript)
+        and ast.unparse(node.value.value) == MASK_TABLE
+        for name in names_bound(node)
+    }
+    return [
+        node
+        for node in ast.walk(function)
+        if isinstance(node, ast.Call)
+        and (ast.unparse(node.func) in makers or ast.unparse(node.func).startswith(f"{MASK_TABLE}["))
+        and any(each.arg == "attention_mask" and ast.unparse(each.value) == padding for each in node.keywords)
+    ]

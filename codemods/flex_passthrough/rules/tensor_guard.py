@@ -60,6 +60,20 @@ def asking(site: Site, around: Iterable[ast.AST]) -> ast.If | ast.IfExp | None:
     return None
 
 
+def where_it_fails(choice: ast.If | ast.IfExp | None, above: dict[ast.AST, ast.AST]) -> list[ast.stmt]:
+    """Return the statements that are run only where the test of ``choice`` fails.
+
+    They are its other arm and, where its arm leaves the function, what stands behind it.
+    """
+    if not isinstance(choice, ast.If):
+        return []
+    if not isinstance(choice.body[-1], (ast.Return, ast.Raise)):
+        return choice.orelse
+    bodies = (getattr(above[choice], name, []) for name in ("body", "orelse", "finalbody"))
+    behind = next(body for body in bodies if isinstance(body, list) and choice in body)
+    return [*choice.orelse, *behind[behind.index(choice) + 1 :]]
+
+
 def test_to_guard(
     site: Site, around: list[ast.AST], function: FunctionNode
 ) -> tuple[ast.expr | None, ast.AST | None]:

@@ -542,6 +542,33 @@ def test_guard_that_would_only_move_the_crash_is_not_made(check_noop):
     assert {finding.safety.value for finding in planned.findings} == {"report"}
 
 
+MAKES_ITS_OWN = """\
+def canvas_mask(config, states, attention_mask=None):
+    if attention_mask is None or attention_mask.all():
+        return {"full": None}
+    make = ALL_MASK_ATTENTION_FUNCTIONS[config._attn_implementation]
+    return {"full": make(q_length=states.shape[1], attention_mask=attention_mask)}
+
+
+"""
+
+
+def test_guard_that_would_send_a_block_mask_to_a_maker_of_masks_is_not_made(check_noop):
+    """DiffusionGemma's decoder makes its masks of padding: beyond the question a BlockMask breaks as well."""
+    body = 'attention_mask = canvas_mask(self.config, states, attention_mask)["full"]\n'
+    planned = check_noop(model(body, MAKES_ITS_OWN))
+    assert {finding.safety.value for finding in planned.findings} == {"report"}
+
+
+def test_maker_of_masks_is_given_what_is_no_block_mask(check_noop):
+    """5.x hands a mask of four dimensions back before it makes any."""
+    helper = MAKES_ITS_OWN.replace(
+        "attention_mask is None or attention_mask.all()", "len(attention_mask.shape) == 4"
+    ).replace('{"full": None}', '{"full": attention_mask}')
+    body = 'attention_mask = canvas_mask(self.config, states, attention_mask)["full"]\n'
+    assert check_noop(model(body, helper)).findings == []
+
+
 def test_guard_before_a_test_that_asks_twice_moves_no_crash(check_transformed):
     """What stands in a test that gets a guard is out of reach, whatever it is: found by the fuzzer."""
     body = (
