@@ -118,6 +118,12 @@ _WHAT_IS_MENDED = _group(
     ),
     _option("--unsafe-fixes", is_flag=True, help="Also mend models that do not claim flex attention."),
     _option(
+        "--annotate",
+        is_flag=True,
+        help="Also name BlockMask in the annotation of each mask that gets a guard: Union[torch.Tensor, "
+        '"BlockMask"] or "torch.Tensor | BlockMask", as the file writes unions.',
+    ),
+    _option(
         "--mode",
         type=click.Choice([mode.value for mode in Mode]),
         help="auto: edit the root, generated files and copies follow. mirror: likewise, but never run the "

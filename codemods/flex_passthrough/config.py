@@ -23,6 +23,7 @@ _KEYS: dict[str, type] = {
     "ignore": list,
     "exclude": list,
     "unsafe-fixes": bool,
+    "annotate": bool,
     "mode": str,
     "line-length": int,
 }
@@ -76,6 +77,7 @@ def load_config(path: Path, *, required: bool) -> Settings:
         ignore=rule_ids(section.get("ignore", ()), f"{path}: ignore"),
         exclude=tuple(section.get("exclude", ())),
         unsafe_fixes=section.get("unsafe-fixes", False),
+        annotate=section.get("annotate", False),
         mode=_mode(path, section.get("mode", "auto")),
         line_length=section.get("line-length", _formatter_width(tool)),
     )

@@ -8,6 +8,7 @@ from itertools import accumulate
 from pathlib import Path
 
 from codemods.flex_passthrough.era import INTEGRATION
+from codemods.flex_passthrough.mends.annotations import annotate_mask
 from codemods.flex_passthrough.mends.cannot import CannotMend
 from codemods.flex_passthrough.mends.imports import GUARD, Need, require_imports
 from codemods.flex_passthrough.mends.slices import first_line
@@ -58,10 +59,13 @@ class FileEdits:
 class Workshop:
     """Turns mends into edits, and edits into new file contents. What it made once it makes no second time."""
 
-    def __init__(self, index: Index, files: Sequence[Path], line_length: int | None) -> None:
+    def __init__(
+        self, index: Index, files: Sequence[Path], line_length: int | None, annotate: bool = False
+    ) -> None:
         self._index = index
         self._files = set(files)
         self._line_length = line_length
+        self._annotate = annotate
         self._rendered: dict[tuple[object, ...], bytes] = {}
         self._widths: dict[Path, int] = {}
 
@@ -95,6 +99,8 @@ class Workshop:
         if not mended.edits and not mended.needs:
             return
         trial.add(definition.path, mended.edits, mended.needs, how)
+        for mask in dict.fromkeys(mended.masks) if self._annotate else ():
+            trial.add(definition.path, *annotate_mask(module.source.text, node, mask, width), how)
         for other, function in mended.also:
             path = function.module.path
             if not self.may_edit(path):

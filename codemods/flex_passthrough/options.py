@@ -32,6 +32,7 @@ class Options:
     select: str | None
     ignore: str | None
     unsafe_fixes: bool
+    annotate: bool
     mode: str | None
     python: Path | None
     jobs: int | None
@@ -109,6 +110,7 @@ class Options:
             exclude=(*settings.exclude, *self.exclude),
             mode=self._mode(settings.mode),
             unsafe_fixes=self.unsafe_fixes or settings.unsafe_fixes,
+            annotate=self.annotate or settings.annotate,
             python=self.python,
             jobs=self.jobs,
             seconds=self.timeout,

@@ -197,7 +197,7 @@ def make_plan(
         (outside if index.is_library(item.diagnosis.function.module) else diagnosed).append(item)
     repository = Repository(index, found.files)
     diagnosed, unused = hold_back(diagnosed, repository, found.files, settings.rules())
-    workshop = Workshop(index, found.files, settings.line_length)
+    workshop = Workshop(index, found.files, settings.line_length, settings.annotate)
     trials = []
     proposals = propose(tree, repository, diagnosed, settings)
     for done, proposal in enumerate(proposals):

@@ -42,6 +42,7 @@ class Settings:
         check_repository: whether the repository's own checks are run without and with the changes.
         rejected: ids of decisions to leave out because somebody said no.
         left: ids of decisions to leave out because nobody said anything.
+        annotate: whether the annotations of masks that get a guard name BlockMask, too.
         line_length: what the tree's formatter is set to; None takes what each file shows.
     """
 
@@ -55,6 +56,7 @@ class Settings:
     jobs: int | None = None
     seconds: float = 300
     check_repository: bool = False
+    annotate: bool = False
     line_length: int | None = None
     rejected: frozenset[str] = frozenset()
     left: frozenset[str] = frozenset()

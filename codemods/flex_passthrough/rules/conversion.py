@@ -29,7 +29,7 @@ class TensorConversion:
             raise CannotMend(f"the conversion `{self.choice}` is not there")
         span = span_of(found[self.ordinal], split_lines(place.text))
         edits = convert_tensors_only(place.text, span, self.mask, width=place.width)
-        return Mended(tuple(edits), (TORCH,))
+        return Mended(tuple(edits), (TORCH,), masks=(self.mask,))
 
 
 def conversion(site: Site, around: list[ast.AST]) -> ast.IfExp | None:

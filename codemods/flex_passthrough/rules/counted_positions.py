@@ -32,7 +32,7 @@ class PositionsOfCache:
         block = _counting_block(place.node, self.mask)
         if block is None or not _binds_cache_position(place.node, block):
             raise CannotMend(f"positions are not counted from {self.mask} in a way that is known")
-        return Mended((_insert_arm(read(place.text), block, self.mask),), (TORCH,))
+        return Mended((_insert_arm(read(place.text), block, self.mask),), (TORCH,), masks=(self.mask,))
 
 
 def counted_positions(function: ast.AST, around: list[ast.AST], mask: str) -> PositionsOfCache | None:

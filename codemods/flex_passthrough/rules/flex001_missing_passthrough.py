@@ -45,7 +45,7 @@ class Passthrough:
         needs: tuple[Need, ...] = (BLOCK_MASK,) if edits else ()
         if edits and implementation is None and _guards(place):
             needs += (Need(".utils", place.guard),)
-        return Mended(tuple(edits), needs)
+        return Mended(tuple(edits), needs, masks=(self.mask,))
 
 
 def _availability(place: Place) -> str | None:

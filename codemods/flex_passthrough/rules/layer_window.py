@@ -29,7 +29,9 @@ class SlidingWindow:
             name,
             width=place.width,
         )
-        return Mended(tuple(edits), (BLOCK_MASK,), needs_window_helper=True) if edits else Mended(())
+        if not edits:
+            return Mended(())
+        return Mended(tuple(edits), (BLOCK_MASK,), needs_window_helper=True, masks=(self.mask,))
 
 
 def window_block(function: ast.AST) -> ast.If | None:

@@ -45,12 +45,14 @@ class Mended:
         needs_window_helper: whether the edits call the function that slides a BlockMask. A tree gets
             that once; a file that has no such tree around it gets its own.
         also: functions elsewhere that must be mended too for the edits to be right.
+        masks: what the edits ask whether it is a tensor, or a BlockMask, as it is written there.
     """
 
     edits: tuple[Edit, ...]
     needs: tuple[Need, ...] = ()
     needs_window_helper: bool = False
     also: tuple[tuple[Mend, Function], ...] = ()
+    masks: tuple[str, ...] = ()
 
 
 class Mend(Protocol):

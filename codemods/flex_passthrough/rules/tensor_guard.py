@@ -41,7 +41,7 @@ class TensorGuard:
             width=place.width,
             otherwise=self.otherwise,
         )
-        return Mended(tuple(edits), (TORCH,) if edits else ())
+        return Mended(tuple(edits), (TORCH,) if edits else (), masks=(self.mask,))
 
 
 def guard(function: ast.AST, test: ast.expr, mask: str, otherwise: bool) -> TensorGuard:

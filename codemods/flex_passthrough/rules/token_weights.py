@@ -33,7 +33,7 @@ class AsWithoutMask:
             otherwise = isinstance(test.ops[0], ast.Is)
             span = span_of(test, lines)
             edits += require_tensor(place.text, span, self.mask, width=place.width, otherwise=otherwise)
-        return Mended(tuple(edits), (TORCH,) if edits else ())
+        return Mended(tuple(edits), (TORCH,) if edits else (), masks=(self.mask,))
 
 
 def only_weighs_tokens(function: ast.AST, mask: str) -> bool:

@@ -54,6 +54,32 @@ def model(body: str, claim: str = "True") -> str:
     return MODEL.replace("CLAIM", claim) + indent(body, " " * 8)
 
 
+ANNOTATED = 'def _update_causal_mask(self, attention_mask: Union[torch.Tensor, "BlockMask"], input_tensor):'
+
+
+def typed(source: str, signature: str) -> str:
+    return source.replace("def _update_causal_mask(self, attention_mask, input_tensor):", signature)
+
+
+def test_mask_is_annotated_on_request(check_transformed):
+    plain = ANNOTATED.replace('Union[torch.Tensor, "BlockMask"]', "torch.Tensor")
+    before, after = HEAD + model(ASKS + BUILD), "from typing import Union\n\n" + MENDED_HEAD + model(
+        ASKS + GUARD + BUILD
+    )
+    check_transformed(typed(before, plain), typed(after, ANNOTATED), Settings(annotate=True))
+
+
+def test_mask_is_not_annotated_unasked(check_transformed):
+    plain = ANNOTATED.replace('Union[torch.Tensor, "BlockMask"]', "torch.Tensor")
+    before, after = HEAD + model(ASKS + BUILD), MENDED_HEAD + model(ASKS + GUARD + BUILD)
+    check_transformed(typed(before, plain), typed(after, plain))
+
+
+def test_mask_that_has_its_guard_is_not_annotated(check_noop):
+    plain = ANNOTATED.replace('Union[torch.Tensor, "BlockMask"]', "torch.Tensor")
+    check_noop(typed(MENDED_HEAD + model(ASKS + GUARD + BUILD), plain), Settings(annotate=True))
+
+
 def test_after_the_flash_attention_branch(check_transformed):
     check_transformed(HEAD + model(ASKS + BUILD), MENDED_HEAD + model(ASKS + GUARD + BUILD))
 
