@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 import hashlib
 import json
 import re
@@ -11,6 +10,8 @@ from dataclasses import asdict, dataclass, field
 from pathlib import PurePosixPath
 from typing import Any
 from urllib.parse import urlsplit, urlunsplit
+
+from codemods.fleet.said import EntryError, check_types, options_from, verification_from
 
 KINDS = ("path", "git", "pypi")
 
@@ -22,22 +23,6 @@ _TYPES: dict[str, type] = {
     "line-length": int,
     "verify": dict,
 }
-_VERIFY_TYPES: dict[str, type] = {
-    **dict.fromkeys(("models", "cases"), list),
-    **dict.fromkeys(("python", "env"), str),
-    "timeout": int,
-}
-_SPOKEN = {
-    str: "a string",
-    list: "a list of strings",
-    bool: "true or false",
-    int: "a whole number",
-    dict: "a table",
-}
-
-
-class EntryError(ValueError):
-    """An entry that cannot be used; one line says what is wrong with it."""
 
 
 @dataclass(frozen=True)
@@ -86,8 +71,7 @@ def entry_from(data: Mapping[str, Any]) -> Entry:
     Raises:
         EntryError: for unknown keys, wrong types, or not exactly one source.
     """
-    _check(data, _TYPES, "")
-    _check(data.get("verify", {}), _VERIFY_TYPES, "verify: ")
+    check_types(data, _TYPES)
     named = [kind for kind in KINDS if data.get(kind)]
     if len(named) != 1:
         raise EntryError(f"needs exactly one of {', '.join(KINDS)}, and has {' and '.join(named) or 'none'}")
@@ -110,7 +94,7 @@ def entry_from(data: Mapping[str, Any]) -> Entry:
         ref,
         "" if subdirectory == "." else subdirectory,
         options_from(data),
-        dict(data.get("verify", {})),
+        verification_from(data.get("verify", {})),
         bool(data.get("sdist", False)),
     )
 
@@ -145,53 +129,3 @@ def _name_from(kind: str, location: str) -> str:
     for ending in (".git", ".whl", ".zip", ".tar.gz", ".tgz", ".tar.xz", ".tar.bz2", ".tar"):
         last = last.removesuffix(ending)
     return safe_name(last)
-
-
-def options_from(data: Mapping[str, Any], where: str = "") -> dict[str, Any]:
-    """Check what the codemod is told, and return it with rules by their ids.
-
-    Args:
-        data: among other keys, those of ``[tool.flex_passthrough]``.
-        where: what stands before a key in messages.
-
-    Raises:
-        EntryError: for a rule or mode that does not exist.
-    """
-    options = {key: data[key] for key in ("exclude", "unsafe-fixes", "line-length") if key in data}
-    for key in ("select", "ignore"):
-        if key in data:
-            options[key] = _rules(data[key], f"{where}{key}")
-    if "mode" in data:
-        options["mode"] = _mode(data["mode"], f"{where}mode")
-    return options
-
-
-def _rules(names: list[str], where: str) -> list[str]:
-    # The rules bring the whole analysis along, and most manifests name none.
-    from codemods.flex_passthrough.config import ConfigError, rule_ids
-
-    try:
-        return list(rule_ids(names, where))
-    except ConfigError as error:
-        raise EntryError(str(error)) from None
-
-
-def _mode(name: str, where: str) -> str:
-    from codemods.flex_passthrough.settings import Mode
-
-    choices = [mode.value for mode in Mode]
-    if name not in choices:
-        raise EntryError(f"{where} must be one of {', '.join(choices)}, not {name!r}")
-    return name
-
-
-def _check(data: Mapping[str, Any], types: Mapping[str, type], where: str) -> None:
-    for key, value in data.items():
-        if key not in types:
-            near = difflib.get_close_matches(str(key), types, n=1)
-            hint = f"did you mean {near[0]!r}?" if near else f"there are {', '.join(types)}"
-            raise EntryError(f"{where}no key {key!r}; {hint}")
-        wanted = types[key]
-        right = isinstance(value, wanted) and not (wanted is int and isinstance(value, bool))
-        if not right or (wanted is list and not all(isinstance(item, str) for item in value)):
-            raise EntryError(f"{where}{key} must be {_SPOKEN[wanted]}")

@@ -15,7 +15,8 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, TextIO
 
-from codemods.fleet.entry import Entry, EntryError, entry_from, kind_of, safe_name
+from codemods.fleet.entry import Entry, entry_from, kind_of, safe_name
+from codemods.fleet.said import EntryError
 
 if sys.version_info >= (3, 11):
     import tomllib
@@ -125,6 +126,9 @@ def _table(table: Any, folder: Path, where: str, defaults: Mapping[str, Any]) ->
         # Absolute, but links stay as they are: the name of a link is what the user knows it by.
         path = os.path.abspath(folder / Path(entry.location).expanduser())  # noqa: PTH100
         entry = replace(entry, location=path)
+    python = entry.verify.get("python", "")
+    if os.path.dirname(python):  # noqa: PTH120 - a bare name is looked for on the search path
+        entry = replace(entry, verify={**entry.verify, "python": str((folder / python).absolute())})
     yield Listed(entry)
 
 

@@ -10,8 +10,8 @@ from typing import Any, TypeVar
 import click
 
 from codemods.fleet.conduct import Wishes
-from codemods.fleet.entry import options_from
 from codemods.fleet.place import DEFAULT
+from codemods.fleet.said import options_from
 from codemods.fleet.task import STAGES
 
 Command = TypeVar("Command", bound=Callable[..., None])
@@ -138,8 +138,13 @@ def defaults(given: Mapping[str, Any]) -> dict[str, Any]:
     mode = {"mode": given["mode"]} if given["mode"] else {}
     options = options_from({**words, **mode}, "--")
     inside = {"subdirectory": given["subdirectory"]} if given["subdirectory"] else {}
-    python = {"verify": {"python": given["python"]}} if given["python"] else {}
+    python = {"verify": {"python": _program(given["python"])}} if given["python"] else {}
     return {**options, **inside, **python, **({"unsafe-fixes": True} if given["unsafe_fixes"] else {})}
+
+
+def _program(python: str) -> str:
+    """Return an interpreter as it is named, on the search path, or by its whole path."""
+    return str(Path(python).absolute()) if os.path.dirname(python) else python  # noqa: PTH120
 
 
 def _absolute(store: str) -> str:

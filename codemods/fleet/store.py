@@ -61,7 +61,7 @@ class LocalStore:
     @contextlib.contextmanager
     def claim(self, key: str, seconds: float) -> Iterator[None]:
         """Keep others from working out the same; wait for one who does, but no longer than ``seconds``."""
-        lock = self._folder / "claims" / f"{key[:2]}.lock"
+        lock = self._folder / "claims" / f"{key[:3]}.lock"
         lock.parent.mkdir(parents=True, exist_ok=True)
         claimed = filelock.FileLock(lock)
         with contextlib.suppress(filelock.Timeout):

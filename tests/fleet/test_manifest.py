@@ -36,6 +36,16 @@ def test_toml_with_defaults_and_paths_relative_to_it(tmp_path):
     assert (three.kind, three.location, three.name) == ("pypi", "pkg==1.0", "three")
 
 
+def test_an_interpreter_is_found_from_the_manifest_or_on_the_search_path(tmp_path):
+    manifest = tmp_path / "fleet.jsonl"
+    manifest.write_text(
+        '{"path": "a", "verify": {"python": "env/bin/python"}}\n'
+        '{"path": "b", "verify": {"python": "python3"}}\n'
+    )
+    pythons = [listed.entry.verify["python"] for listed in read(manifest)]
+    assert pythons == [str(tmp_path / "env/bin/python"), "python3"]
+
+
 def test_lines_of_json_and_words(tmp_path):
     manifest = tmp_path / "fleet.jsonl"
     manifest.write_text('# forks\n{"path": "one"}\n\npkg==2.0\ngit@example.org:a/two.git\n')
@@ -72,6 +82,8 @@ def test_a_name_is_used_once(tmp_path):
         ('{"git": "--upload-pack=x"}', "is no URL"),
         ('{"path": "a", "mode": "fast"}', "mode must be one of"),
         ('{"path": "a", "verify": {"case": []}}', "verify: no key 'case'; did you mean 'cases'?"),
+        ('{"path": "a", "verify": {"cases": ["blok_causal"]}}', "did you mean 'block_causal'?"),
+        ('{"path": "a", "verify": {"env": "/e/bin/python"}}', "an interpreter is named by python"),
         ('{"path": ', "is not JSON"),
         ("nothing*", "nothing matches"),
     ],

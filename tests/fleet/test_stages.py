@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 
 import pytest
 
@@ -19,8 +20,8 @@ from .conftest import MODEL, TINY
 def carried_out(checkout, tmp_path):
     """Carry out stages of a fork, and return how each ended."""
 
-    def run(*stages, **verify):
-        entry = Entry("path", str(checkout("fork")), "fork", verify=verify)
+    def run(*stages, files=None, **verify):
+        entry = Entry("path", str(checkout("fork", files)), "fork", verify=verify)
         task = Task(entry, stages, tmp_path / "copies", str(tmp_path / "store"))
         told = []
         carrying.carry_out(task, told.append)
@@ -30,11 +31,18 @@ def carried_out(checkout, tmp_path):
     return run
 
 
+@pytest.fixture
+def python(tmp_path):
+    """Return an interpreter by another name."""
+    (tmp_path / "python").symlink_to(sys.executable)
+    return str(tmp_path / "python")
+
+
 def cell(case, verdict):
     return Cell("tiny", "TinyModel", case, verdict)
 
 
-def test_verification_compares_both_copies_in_the_models_that_change(carried_out, monkeypatch):
+def test_verification_compares_both_copies_in_the_models_that_change(carried_out, python, monkeypatch):
     seen = {}
 
     def judged(after, options, *, before, files):
@@ -49,16 +57,50 @@ def test_verification_compares_both_copies_in_the_models_that_change(carried_out
         return Outcome(new, old)
 
     monkeypatch.setattr(verifying.harness, "verify", judged)
-    ended = carried_out("fetch", "plan", "verify", models=["TinyModel"], python="/env/python")
+    ended = carried_out("fetch", "plan", "verify", models=["TinyModel"], python=python)
     assert (seen["before"], seen["files"]) == (MODEL, [TINY])
     assert "BlockMask" in seen["after"]
-    assert (seen["options"].models, seen["options"].python) == (("TinyModel",), "/env/python")
+    assert (seen["options"].models, seen["options"].python) == (("TinyModel",), python)
     verified = ended["verify"]
     assert verified.outcome == "done"
     assert (verified.summary["fixed"], verified.summary["regression"]) == (1, 1)
     assert verified.notes == ("worse than before: TinyModel none: was ok, is wrong",)
     verdicts = json.loads(verified.artifacts["verdicts.json"])
     assert [row["reproduce"] for row in verdicts["results"]] == [None, None]
+    page = verified.artifacts["review.html"].decode()
+    assert "crash &rarr; ok" in page and 'class="v-worse"' in page
+    assert 'class="verdicts"' not in ended["plan"].artifacts["review.html"].decode()
+
+
+def test_equal_content_is_verified_once(carried_out, python, monkeypatch):
+    times = []
+
+    def judged(*_, **__):
+        times.append(1)
+        return Outcome(Report({}, [cell("none", "ok")]), Report({}, [cell("none", "ok")]))
+
+    monkeypatch.setattr(verifying.harness, "verify", judged)
+    stages = ("fetch", "plan", "verify")
+    first = carried_out(*stages, files={"README.md": "a fork"})["verify"]
+    again = carried_out(*stages, files={"README.md": "another"})["verify"]
+    assert (first.reused, again.reused, len(times)) == (False, True, 1)
+    assert (again.artifacts, again.summary) == (first.artifacts, first.summary)
+    assert not carried_out(*stages, files={"pkg/data.json": "{}"})["verify"].reused
+    assert not carried_out(*stages, python=python)["verify"].reused
+    assert len(times) == 3
+
+
+def test_an_interpreter_that_is_none_is_a_reason(carried_out, tmp_path):
+    (tmp_path / "python").write_text("#!/bin/sh\nexit 3\n")
+    (tmp_path / "python").chmod(0o755)
+    reasons = [
+        carried_out("fetch", "plan", "verify", python=str(tmp_path / name))["verify"].reason
+        for name in ("gone", "python")
+    ]
+    assert reasons == [
+        f"cannot start {tmp_path}/gone: No such file or directory",
+        f"{tmp_path}/python is no Python that could run models",
+    ]
 
 
 def test_a_verification_of_nothing_is_not_passed_off_as_one(carried_out, monkeypatch):

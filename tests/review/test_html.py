@@ -12,6 +12,7 @@ import pytest
 
 from codemods.review.choices import read_choices
 from codemods.review.html.page import render
+from codemods.review.html.places import with_verdicts
 from codemods.review.html.verdicts import VerdictsError, read_verdicts
 from codemods.review.report import Report
 
@@ -26,7 +27,23 @@ VERDICTS = {
             "case": "none",
             "verdict": "wrong",
             "before": {"verdict": "ok"},
+            "lost": ["was ok, is wrong"],
             "max_abs_diff": 0.5,
+        },
+        {
+            "class": "B<b>",
+            "case": "ones",
+            "verdict": "ok",
+            "before": {"verdict": "ok"},
+            "lost": ["eager output is not identical"],
+        },
+        {
+            "class": "B<b>",
+            "case": "loss",
+            "verdict": "ok",
+            "before": {"verdict": "ok"},
+            "lost": ["not run any more"],
+            "missing": True,
         },
     ]
 }
@@ -42,7 +59,9 @@ def test_nothing_of_the_report_is_markup(report):
         decision.changes = tuple(
             replace(change, name=EVIL, after=change.after + EVIL.encode()) for change in decision.changes
         )
-    report.notices.append(EVIL)
+    report.notices += [EVIL, "<?verdicts whole ?>"]
+    for finding in report.findings:
+        finding.models = (EVIL, "<?verdicts whole ?>")
     document = {"results": [{"class": EVIL, "case": EVIL, "verdict": EVIL, "reason": EVIL}]}
 
     tags: list[str] = []
@@ -167,6 +186,21 @@ def test_graph_way_of_the_mask_and_verdicts(page):
         "[...document.querySelectorAll('#verification td')].map((c) => c.textContent + '|' + c.className)"
     )
     assert "crash → ok|v-ok" in cells and "ok → wrong|v-worse" in cells
+    assert "ok|v-worse" in cells and "ok → gone|v-worse" in cells
+
+
+def test_verdicts_that_come_later_make_the_same_page(report):
+    draft = render(report)
+    assert 'class="verdicts"' not in draft
+    assert with_verdicts(draft, VERDICTS) == render(report, VERDICTS)
+
+
+def test_a_page_without_verdicts_shows_no_trace_of_them(browser, report, tmp_path):
+    (tmp_path / "report.html").write_text(render(report))
+    browser.open(tmp_path / "report.html")
+    browser.run(OPEN_ALL)
+    assert "verif" not in browser.run("document.body.innerText").replace(str(tmp_path), "")
+    assert browser.run("$('f-verdict')") is None and browser.complaints() == []
 
 
 @pytest.mark.parametrize("dark", [False, True])

@@ -10,10 +10,11 @@ from typing import Any
 
 import click
 
-from codemods.fleet.entry import EntryError, safe_name
+from codemods.fleet.entry import safe_name
 from codemods.fleet.failure import StageFailure
 from codemods.fleet.ledger import Ledger, LedgerError, RepositoryRow
 from codemods.fleet.manifest import ManifestError
+from codemods.fleet.said import EntryError
 
 DONE, FOUND, TROUBLE, WORSE, INTERRUPTED = 0, 1, 2, 3, 130
 

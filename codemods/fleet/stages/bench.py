@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import shutil
+from collections.abc import Callable
 from functools import cached_property
 from pathlib import Path
 
+from codemods.fleet.artifacts import Artifacts
 from codemods.fleet.entry import Entry
 from codemods.fleet.failure import StageFailure, why_not
 from codemods.fleet.sources.choose import source_of
@@ -26,7 +28,7 @@ class Bench:
     def __init__(self, task: Task) -> None:
         self.task = task
         self.log: list[str] = []
-        self.plan: dict[str, bytes] | None = None
+        self.plan: Artifacts | None = None
 
     def __enter__(self) -> Bench:
         return self
@@ -83,6 +85,25 @@ class Bench:
         if patch:
             git("-C", folder, "apply", "--whitespace=nowarn", "-", data=patch, below=folder)
         return folder
+
+    def once(self, key: str, work: Callable[[], Artifacts]) -> tuple[Artifacts, bool]:
+        """Return the artifacts of a key from the store, or work them out and keep them there.
+
+        Of tasks on one machine that want the same at a time, the first works it out and the others wait.
+
+        Returns:
+            The artifacts, and whether they were in the store.
+        """
+        found = self.store.get(key)
+        if found is not None:
+            return found, True
+        with self.store.claim(key, self.task.limits.seconds / 2):
+            found = self.store.get(key)
+            if found is not None:
+                return found, True
+            made = work()
+            self.store.put(key, made)
+            return made, False
 
     def below(self, folder: Path) -> Path:
         """Return the part of a copy that is looked at.

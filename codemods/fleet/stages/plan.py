@@ -25,7 +25,7 @@ from codemods.review.json_report import render_json
 from codemods.rewrite.diff import unified_diff
 
 # Changes when the artifacts of a plan do.
-_FORM = 3
+_FORM = 4
 # What only other stages read.
 _INNER = ("summary.json", "series.json")
 
@@ -40,16 +40,7 @@ def plan_key(bench: Bench) -> str:
 
 def plan(bench: Bench) -> Finished:
     """Return the plan from the store, or work it out and keep it there."""
-    key = plan_key(bench)
-    artifacts = bench.store.get(key)
-    reused = artifacts is not None
-    if artifacts is None:
-        with bench.store.claim(key, bench.task.limits.seconds / 2):
-            artifacts = bench.store.get(key)  # somebody else may have worked it out meanwhile
-            reused = artifacts is not None
-            if artifacts is None:
-                artifacts = _worked_out(bench)
-                bench.store.put(key, artifacts)
+    artifacts, reused = bench.once(plan_key(bench), lambda: _worked_out(bench))
     bench.plan = artifacts
     summary = json.loads(artifacts["summary.json"])
     bench.say(

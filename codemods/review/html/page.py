@@ -11,10 +11,8 @@ import hashlib
 import json
 from collections import Counter
 from collections.abc import Mapping
-from importlib import resources
 from typing import Any
 
-from jinja2 import Environment, FunctionLoader, StrictUndefined
 from markupsafe import Markup
 
 import codemods
@@ -22,12 +20,12 @@ from codemods.review.decision import Decision
 from codemods.review.finding import Status
 from codemods.review.html.diff_rows import colours, rows
 from codemods.review.html.graph import draw
-from codemods.review.html.verdicts import table_of
+from codemods.review.html.places import place, with_verdicts
+from codemods.review.html.templates import read, template
 from codemods.review.patch_view import first_change, line_counts
 from codemods.review.report import Report
-from codemods.review.say import WORDS, plural
+from codemods.review.say import WORDS
 from codemods.review.terminal import explain
-from codemods.source.problem import printable
 
 
 def render(report: Report, verdicts: Mapping[str, Any] | None = None) -> str:
@@ -35,29 +33,20 @@ def render(report: Report, verdicts: Mapping[str, Any] | None = None) -> str:
 
     Args:
         report: what it shows.
-        verdicts: the JSON of ``python -m codemods.verify``, for the tables of before and after.
+        verdicts: the JSON of ``python -m codemods.verify``, for the tables of before and after. Without,
+            the page has places for them, which :func:`codemods.review.html.places.with_verdicts` fills.
     """
-    style = Markup(_read("report.css") + colours())
-    script = Markup(_read("report.js"))
-    environment = Environment(
-        loader=FunctionLoader(_read),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    environment.filters |= {"printable": printable, "plural": plural}
-    table = table_of(verdicts)
-    return environment.get_template("report.html.jinja").render(
+    style = Markup(read("report.css") + colours())
+    script = Markup(read("report.js"))
+    page = template("report.html.jinja").render(
         report=report,
-        table=table,
         decisions=report.decisions,
         rules=sorted({decision.rule: decision.name for decision in report.decisions}.items()),
         models=sorted({model for decision in report.decisions for model in decision.models}),
         statuses=[status for status in Status if any(d.status is status for d in report.decisions)],
         words=WORDS,
         counts=Counter(decision.status for decision in report.decisions),
-        verdict_counts=_verdict_counts(verdicts),
+        verdicts=place,
         rows=rows,
         draw=draw,
         explain=explain,
@@ -70,6 +59,7 @@ def render(report: Report, verdicts: Mapping[str, Any] | None = None) -> str:
         style_hash=_hash(style),
         script_hash=_hash(script),
     )
+    return page if verdicts is None else with_verdicts(page, verdicts)
 
 
 def _data(decisions: list[Decision]) -> Markup:
@@ -79,20 +69,6 @@ def _data(decisions: list[Decision]) -> Markup:
     ]
     text = json.dumps(entries).replace("<", "\\u003c").replace(">", "\\u003e").replace("&", "\\u0026")
     return Markup(text)
-
-
-def _verdict_counts(verdicts: Mapping[str, Any] | None) -> list[tuple[str, int, int]]:
-    """Return each verdict with its count before and after."""
-    results = verdicts["results"] if verdicts else []
-    after = Counter(result["verdict"] for result in results)
-    before = Counter(result["before"]["verdict"] for result in results if result.get("before"))
-    return [
-        (v, before[v], after[v]) for v in ("ok", "wrong", "crash", "not-runnable") if before[v] + after[v]
-    ]
-
-
-def _read(name: str) -> str:
-    return resources.files("codemods.review.html").joinpath(name).read_text(encoding="utf-8")
 
 
 def _hash(text: str) -> str:

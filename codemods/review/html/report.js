@@ -77,6 +77,7 @@ function setTheme(theme) {
 
 function filter() {
   const wanted = (id) => ($(id) ? $(id).value : "");
+  const verdict = (article) => article.querySelector("[data-verdict]")?.dataset.verdict ?? "none";
   const text = wanted("f-text").toLowerCase();
   let shown = 0;
   for (const article of articles) {
@@ -85,7 +86,7 @@ function filter() {
       (!wanted("f-rule") || is.rule === wanted("f-rule")) &&
       (!wanted("f-model") || is.models.split(" ").includes(wanted("f-model"))) &&
       (!wanted("f-status") || is.status === wanted("f-status")) &&
-      (!wanted("f-verdict") || is.verdict === wanted("f-verdict")) &&
+      (!wanted("f-verdict") || verdict(article) === wanted("f-verdict")) &&
       (!text || (article.textContent + " " + is.models + " " + is.id).toLowerCase().includes(text));
     article.hidden = !fits;
     shown += fits;

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from codemods.review.decision import Decision
+_WORST_FIRST = ("crash", "wrong", "ok", "not-runnable")
+_BEST_FIRST = ("ok", "wrong", "crash", "not-runnable")
 
 
 class VerdictsError(ValueError):
@@ -17,16 +19,24 @@ class VerdictsError(ValueError):
 
 @dataclass(frozen=True)
 class Cell:
-    """One model in one case: what came of it, before too where that is known, and the difference."""
+    """One model in one case.
+
+    Attributes:
+        verdict: what came of it; ``gone`` where it was run before only.
+        before: what came of it in the tree before, where there is one.
+        worse: whether something is lost, be it only that a result is not identical any more.
+        detail: the difference, the exception and the like, in words.
+    """
 
     verdict: str
     before: str | None
+    worse: bool
     detail: str
 
     @property
     def kind(self) -> str:
-        """How the cell is coloured: by what it is, and whether that is worse than before."""
-        return "worse" if self.before == "ok" and self.verdict not in ("ok", "not-runnable") else self.verdict
+        """How the cell is coloured."""
+        return "worse" if self.worse else self.verdict
 
 
 @dataclass(frozen=True)
@@ -36,14 +46,24 @@ class Table:
     cases: Sequence[str]
     rows: Mapping[str, Mapping[str, Cell]]
 
-    def of(self, decision: Decision) -> Mapping[str, Mapping[str, Cell]]:
-        """Return the rows of the models that a decision is about."""
-        return {model: self.rows[model] for model in decision.models if model in self.rows}
+    def of(self, models: Iterable[str]) -> Table:
+        """Return the rows of some models."""
+        return Table(self.cases, {model: self.rows[model] for model in models if model in self.rows})
 
-    def worst(self, decision: Decision) -> str:
-        """Return the worst verdict of the models that a decision is about; ``none`` without any."""
-        found = {cell.verdict for row in self.of(decision).values() for cell in row.values()}
-        return next((v for v in ("crash", "wrong", "ok", "not-runnable") if v in found), "none")
+    def worst(self) -> str:
+        """Return the worst verdict that there is."""
+        found = {cell.verdict for row in self.rows.values() for cell in row.values()}
+        return next((verdict for verdict in _WORST_FIRST if verdict in found), "none")
+
+    def counts(self) -> list[tuple[str, int, int]]:
+        """Return each verdict with how many cells have it before and after."""
+        cells = [cell for row in self.rows.values() for cell in row.values()]
+        before, after = Counter(cell.before for cell in cells), Counter(cell.verdict for cell in cells)
+        return [
+            (verdict, before[verdict], after[verdict])
+            for verdict in _BEST_FIRST
+            if before[verdict] + after[verdict]
+        ]
 
 
 def read_verdicts(path: Path) -> dict[str, Any]:
@@ -64,19 +84,29 @@ def read_verdicts(path: Path) -> dict[str, Any]:
     return document
 
 
-def table_of(document: Mapping[str, Any] | None) -> Table:
-    """Return the table of a report; an empty one where there is none."""
+def table_of(document: Mapping[str, Any]) -> Table:
+    """Return the table of a report."""
     rows: dict[str, dict[str, Cell]] = {}
     cases: dict[str, None] = {}
-    for result in document["results"] if document else ():
+    for result in document["results"]:
         cases.setdefault(result["case"])
-        before = result.get("before")
-        detail = result.get("exception") or result.get("reason") or ""
-        if result.get("max_abs_diff") is not None:
-            detail = f"largest difference {result['max_abs_diff']:.2g} {detail}".strip()
-        cell = Cell(result["verdict"], before["verdict"] if before else None, detail)
-        rows.setdefault(result["class"], {})[result["case"]] = cell
+        rows.setdefault(result["class"], {})[result["case"]] = _cell(result)
     return Table(list(cases), dict(sorted(rows.items())))
+
+
+def _cell(result: Mapping[str, Any]) -> Cell:
+    before, lost, difference = result.get("before"), result.get("lost", ()), result.get("max_abs_diff")
+    details = [
+        *lost,
+        "" if difference is None else f"largest difference {difference:.2g}",
+        result.get("exception") or result.get("reason") or "",
+    ]
+    return Cell(
+        "gone" if result.get("missing") else result["verdict"],
+        before["verdict"] if before else None,
+        bool(lost),
+        "; ".join(filter(None, details)),
+    )
 
 
 def _is_result(result: object) -> bool:
