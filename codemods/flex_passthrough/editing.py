@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from itertools import accumulate
@@ -10,12 +11,13 @@ from pathlib import Path
 from codemods.flex_passthrough.era import INTEGRATION
 from codemods.flex_passthrough.mends.annotations import annotate_mask
 from codemods.flex_passthrough.mends.cannot import CannotMend
-from codemods.flex_passthrough.mends.imports import GUARD, Need, require_imports
+from codemods.flex_passthrough.mends.imports import GUARD, Need, library_root, require_imports
 from codemods.flex_passthrough.mends.slices import first_line
 from codemods.flex_passthrough.mends.width import line_width
 from codemods.flex_passthrough.mends.window_helper import HELPER, add_window_helper
 from codemods.flex_passthrough.rules.rule import Mend, Place
 from codemods.flex_passthrough.syntax import find_definition
+from codemods.maskflow.binding import absolute
 from codemods.maskflow.index import Function, Index, Module
 from codemods.modelrepo.definition import Definition
 from codemods.review.change import Change
@@ -68,6 +70,7 @@ class Workshop:
         self._annotate = annotate
         self._rendered: dict[tuple[object, ...], bytes] = {}
         self._widths: dict[Path, int] = {}
+        self._guards: dict[Path, str | None] = {}
 
     def may_edit(self, path: Path) -> bool:
         """Whether the user's paths include ``path``."""
@@ -90,7 +93,7 @@ class Workshop:
         node = find_definition(module.syntax, definition.qualname)
         if node is None:
             raise CannotMend(f"{module.source.name} holds no {definition.qualname}")
-        width, guard = self._width(module.source), self._guard()
+        width, guard = self._width(module.source), self._guard(module)
         place = Place(module.source.text, node, module.syntax, width, body_start, guard)
         try:
             mended = mend.apply(place)
@@ -159,7 +162,7 @@ class Workshop:
 
     def _render(self, path: Path, together: FileEdits, needs: list[Need]) -> bytes:
         source = self.source(path)
-        guard = self._guard()
+        guard = self._guard(self._module(path))
         text = apply_edits(source.text, together.edits[path])
         text = apply_edits(text, require_imports(text, needs, guard=guard, width=self._width(source)))
         if path in together.helpers:
@@ -167,10 +170,19 @@ class Workshop:
         check_parses(source.name, text)
         return source.encode(text)
 
-    def _guard(self) -> str | None:
-        """Return the name of the library's own guard for flex attention, if it has one."""
-        package = self._index.tree.package.partition(".")[0]
-        utils = self._index.module(f"{package}.utils") if package else None
+    def _guard(self, module: Module) -> str | None:
+        if module.path not in self._guards:
+            self._guards[module.path] = self._guard_of_library(module)
+        return self._guards[module.path]
+
+    def _guard_of_library(self, module: Module) -> str | None:
+        """Return the name of the guard for flex attention in a file's own library, if that has one."""
+        root = library_root(module.source.text)
+        if root is None:
+            return None
+        level = len(root) if root.startswith(".") else 0
+        name = "utils" if level else f"{root}.utils"
+        utils = self._index.module(absolute(module, ast.ImportFrom(name, [], level)))
         if utils is not None and not isinstance(self._index.resolve(utils, GUARD), Function):
             return None
         return GUARD

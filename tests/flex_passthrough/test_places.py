@@ -13,6 +13,8 @@ from pathlib import Path
 import pytest
 import yaml
 
+from codemods.flex_passthrough.api import plan
+
 from .conftest import LIBRARY
 from .test_cli import AFTER, BEFORE, TINY, run
 
@@ -244,3 +246,12 @@ def test_completion_is_for_the_name_of_the_script():
     env = {**os.environ, "PYTHONPATH": str(ROOT), "_FLEX_PASSTHROUGH_COMPLETE": "zsh_source"}
     done = subprocess.run([sys.executable, "-c", code], env=env, capture_output=True, timeout=60)
     assert b"#compdef flex-passthrough" in done.stdout, done.stderr
+
+
+@pytest.mark.parametrize("named", [".", "pkg", "pkg/models/tiny"])
+def test_a_guard_that_the_library_does_not_have_is_not_imported_wherever_a_run_begins(write_tree, named):
+    """Seen from the repository, above the package, its ``utils`` is the same."""
+    utils = {"pkg/utils/__init__.py": "class logging: ...\n"}
+    (change,) = plan([write_tree({**LIBRARY, **utils, TINY: BEFORE}) / named]).changes
+    assert b"is_torch_flex_attn_available" not in change.after
+    assert b"except ImportError" in change.after
