@@ -14,6 +14,8 @@ from textwrap import dedent
 import pytest
 from hypothesis import HealthCheck, settings
 
+from tests import chromium
+
 # How fast a machine is today is no property of the code. CI draws the same examples every time.
 settings.register_profile("local", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.register_profile("ci", settings.get_profile("local"), derandomize=True)
@@ -72,6 +74,17 @@ def bare_python(tmp_path_factory: pytest.TempPathFactory) -> str:
     home = tmp_path_factory.mktemp("bare")
     subprocess.run([sys.executable, "-m", "venv", "--without-pip", str(home)], check=True)
     return str(next(path for path in (home / "bin/python", home / "Scripts/python.exe") if path.exists()))
+
+
+@pytest.fixture(scope="session")
+def browser(tmp_path_factory: pytest.TempPathFactory) -> Iterator[chromium.Page]:
+    """A real browser with one page, for all pages that are tested."""
+    program = chromium.find()
+    if program is None:
+        pytest.skip("Chromium is not installed")
+    page = chromium.Page(program, tmp_path_factory.mktemp("profile"))
+    yield page
+    page.close()
 
 
 @pytest.fixture

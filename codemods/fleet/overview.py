@@ -58,6 +58,11 @@ class Overview:
         """Return how many repositories are in a state."""
         return Counter(row.state for row in self.rows)[state]
 
+    @property
+    def verified(self) -> bool:
+        """Whether any repository's models were run."""
+        return any("fixed" in row.numbers for row in self.rows)
+
     def total(self, number: str) -> int:
         """Return the sum of a number over all repositories."""
         return sum(row.numbers.get(number, 0) for row in self.rows)

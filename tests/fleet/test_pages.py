@@ -49,6 +49,20 @@ def test_html_is_escaped_and_shows_no_token(found):
     assert "&lt;img src=x onerror=alert(1)&gt;" in page
 
 
+def test_the_page_in_a_browser_finds_repositories_by_word_and_state(found, browser, tmp_path):
+    (tmp_path / "fleet.html").write_text(as_html.render(found))
+    browser.open(tmp_path / "fleet.html")
+    shown = "rows.filter(row => !row.hidden).map(row => row.dataset.state)"
+    assert browser.run(shown) == ["done", "failed", "pending"]
+    browser.run("boxes.find(box => box.value === 'failed').click()")
+    assert browser.run(shown) == ["done", "pending"]
+    browser.run("words.value = 'PATCH'; words.dispatchEvent(new Event('input'))")
+    assert browser.run(shown) == ["done"]
+    browser.resize(360)
+    assert browser.run("document.documentElement.scrollWidth") <= 360
+    assert browser.complaints() == []
+
+
 def test_csv_is_read_back_and_holds_no_formula(found):
     rows = list(csv.DictReader(io.StringIO(as_csv.render(found))))
     assert [row["state"] for row in rows] == ["done", "failed", "pending"]

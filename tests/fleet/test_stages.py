@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
+from dataclasses import replace
 
 import pytest
 
@@ -53,7 +54,8 @@ def test_verification_compares_both_copies_in_the_models_that_change(carried_out
             options=options,
         )
         old = Report({}, [cell("none", "ok"), cell("block_causal", "crash")], command=("x",))
-        new = Report({}, [cell("none", "wrong"), cell("block_causal", "ok")], command=("x",))
+        wrong = replace(cell("none", "wrong"), reason=f"differs in {after / TINY}")
+        new = Report({}, [wrong, cell("block_causal", "ok")], command=("x",))
         return Outcome(new, old)
 
     monkeypatch.setattr(verifying.harness, "verify", judged)
@@ -67,6 +69,7 @@ def test_verification_compares_both_copies_in_the_models_that_change(carried_out
     assert verified.notes == ("worse than before: TinyModel none: was ok, is wrong",)
     verdicts = json.loads(verified.artifacts["verdicts.json"])
     assert [row["reproduce"] for row in verdicts["results"]] == [None, None]
+    assert verdicts["results"][0]["reason"] == f"differs in ./{TINY}"
     page = verified.artifacts["review.html"].decode()
     assert "crash &rarr; ok" in page and 'class="v-worse"' in page
     assert 'class="verdicts"' not in ended["plan"].artifacts["review.html"].decode()

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 import subprocess
 import sys
 from collections.abc import Callable
@@ -10,44 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.review import chromium
+from tests.mendable import CRASHING, MODEL, mendable
 
-TREES = Path(__file__).parents[1] / "verify" / "trees"
-MODEL = """\
-from types import SimpleNamespace
-
-import torch
-from torch import nn
-
-from ...modeling_utils import Attention, PreTrainedModel
-from .configuration_crashing import CrashingConfig
-
-
-class CrashingForCausalLM(PreTrainedModel):
-    config_class = CrashingConfig
-    _supports_flex_attn = True
-
-    def __init__(self, config):
-        super().__init__(config)
-        self.layers = nn.ModuleList([Attention(config) for _ in range(config.num_hidden_layers)])
-
-    def forward(self, input_ids, attention_mask=None, use_cache=False):
-        hidden = self.embed(input_ids)
-        causal_mask = self._update_causal_mask(attention_mask, hidden)
-        for layer in self.layers:
-            change, _ = layer(hidden, causal_mask)
-            hidden = hidden + change
-        return SimpleNamespace(logits=self.head(hidden))
-
-    def _update_causal_mask(self, attention_mask, hidden):
-        if attention_mask is not None and attention_mask.dim() == 4:
-            return attention_mask
-        batch, tokens, _ = hidden.shape
-        seen = torch.ones(batch, 1, tokens, tokens, dtype=torch.bool).tril()
-        if attention_mask is not None:
-            seen = seen & attention_mask[:, None, None, :].bool()
-        return torch.zeros(seen.shape).masked_fill(~seen, torch.finfo(torch.float32).min)
-"""
 # Another mistake that has nothing to do with masks: under flex attention the head is given less.
 ALSO_WRONG = MODEL.replace(
     "        return SimpleNamespace",
@@ -59,13 +22,7 @@ ALSO_WRONG = MODEL.replace(
 
 @pytest.fixture
 def make_tree(tmp_path: Path) -> Callable[[str], Path]:
-    def make(model: str) -> Path:
-        tree = tmp_path / "tinyformers"
-        shutil.copytree(TREES / "tinyformers", tree, ignore=shutil.ignore_patterns("__pycache__"))
-        (tree / "models/crashing/modeling_crashing.py").write_text(model, encoding="utf-8")
-        return tree
-
-    return make
+    return lambda model: mendable(tmp_path / "tinyformers", model)
 
 
 def run(*arguments: object) -> subprocess.CompletedProcess[str]:
@@ -74,7 +31,7 @@ def run(*arguments: object) -> subprocess.CompletedProcess[str]:
 
 
 def model_of(tree: Path) -> str:
-    return (tree / "models/crashing/modeling_crashing.py").read_text(encoding="utf-8")
+    return (tree / CRASHING).read_text(encoding="utf-8")
 
 
 @pytest.mark.torch
@@ -91,24 +48,19 @@ def test_what_is_rewritten_is_run_before_and_after(make_tree, torch_python: str)
 
 
 @pytest.mark.torch
-def test_the_page_of_the_same_run_has_the_table(tmp_path: Path, make_tree, torch_python: str) -> None:
-    program = chromium.find()
-    if program is None:
-        pytest.skip("Chromium is not installed")
+def test_the_page_of_the_same_run_has_the_table(
+    tmp_path: Path, make_tree, torch_python: str, browser
+) -> None:
     file = tmp_path / "page.html"
     result = run(make_tree(MODEL), "--python", torch_python, "--verify-case", "block_causal", "--html", file)
     assert result.returncode == 0, result.stderr
-    page = chromium.Page(program, tmp_path / "profile")
-    try:
-        page.open(file)
-        assert page.complaints() == []
-        cells = "[...document.querySelectorAll('#verification tbody tr')].map((row) => row.innerText)"
-        page.run("document.getElementById('verification').open = true")
-        assert page.run(cells) == ["CrashingForCausalLM\tcrash → ok"]
-        assert "0 → 1 ok" in page.run("document.querySelector('.numbers').innerText.replaceAll('\\n', ' ')")
-        assert page.run("document.querySelector('article').dataset.verdict") == "ok"
-    finally:
-        page.close()
+    browser.open(file)
+    assert browser.complaints() == []
+    cells = "[...document.querySelectorAll('#verification tbody tr')].map((row) => row.innerText)"
+    browser.run("document.getElementById('verification').open = true")
+    assert browser.run(cells) == ["CrashingForCausalLM\tcrash → ok"]
+    assert "0 → 1 ok" in browser.run("document.querySelector('.numbers').innerText.replaceAll('\\n', ' ')")
+    assert browser.run("document.querySelector('article [data-verdict]').dataset.verdict") == "ok"
 
 
 def test_the_page_has_one_source_of_verdicts(tmp_path: Path) -> None:

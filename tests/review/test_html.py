@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
 from dataclasses import replace
 from html.parser import HTMLParser
 from pathlib import Path
@@ -15,8 +14,7 @@ from codemods.review.html.page import render
 from codemods.review.html.places import with_verdicts
 from codemods.review.html.verdicts import VerdictsError, read_verdicts
 from codemods.review.report import Report
-
-from . import chromium
+from tests import chromium
 
 VERDICTS = {
     "results": [
@@ -82,16 +80,6 @@ def test_verdicts_that_are_none(tmp_path, text):
     (tmp_path / "verdicts.json").write_text(text)
     with pytest.raises(VerdictsError):
         read_verdicts(tmp_path / "verdicts.json")
-
-
-@pytest.fixture(scope="module")
-def browser(tmp_path_factory) -> Iterator[chromium.Page]:
-    program = chromium.find()
-    if program is None:
-        pytest.skip("Chromium is not installed")
-    page = chromium.Page(program, tmp_path_factory.mktemp("profile"))
-    yield page
-    page.close()
 
 
 @pytest.fixture

@@ -16,7 +16,4 @@ def render(overview: Overview) -> str:
         resources.files("codemods.fleet.pages").joinpath("fleet.html.jinja").read_text(encoding="utf-8")
     )
     environment = jinja2.Environment(autoescape=True, undefined=jinja2.StrictUndefined)
-    verified = any("fixed" in row.numbers for row in overview.rows)
-    return (
-        environment.from_string(template).render(overview=overview, states=STATES, verified=verified) + "\n"
-    )
+    return environment.from_string(template).render(overview=overview, states=STATES) + "\n"

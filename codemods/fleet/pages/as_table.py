@@ -41,6 +41,10 @@ def summary(overview: Overview) -> Text:
             line.append(f" {overview.count(state)} {state}", _STYLES[state])
     line.append(f". {overview.total('findings')} findings, {overview.total('would_fix')} mended in ")
     line.append(f"{overview.total('files')} files.")
+    if overview.verified:
+        line.append(
+            f" {overview.total('fixed')} cells verified as fixed, {overview.total('regression')} worse."
+        )
     return line
 
 
@@ -73,6 +77,6 @@ def print_row(row: Row, results: str, console: Console) -> None:
         say("stage", f"{words}{': ' if stage.reason else ''}{stage.reason}")
     for note in row.notes:
         say("note", note)
-    say("numbers", ", ".join(f"{count} {name.replace('_', ' ')}" for name, count in row.numbers.items()))
+    say("numbers", ", ".join(f"{n} {name.replace('_', ' ')}" for name, n in row.numbers.items() if n))
     for artifact, label in row.links.items():
         say(label, f"{results}/{artifact}")

@@ -68,7 +68,7 @@ def _verdicts(bench: Bench, changed: Sequence[str]) -> bytes:
         raise StageFailure(_without_scratch(str(error), bench)) from None
     # The commands that would run a cell again name copies that are gone by then.
     outcome = replace(outcome, after=replace(outcome.after, command=()))
-    return (json.dumps(outcome.to_json(), indent=2) + "\n").encode()
+    return (_without_scratch(json.dumps(outcome.to_json(), indent=2), bench) + "\n").encode()
 
 
 def _what_is_lost(verdicts: dict[str, Any]) -> tuple[str, ...]:
