@@ -11,8 +11,7 @@ from codemods.fleet.conduct import Wishes
 from codemods.fleet.estimate import time_left
 from codemods.fleet.ledger import Ledger
 from codemods.fleet.overview import Row, overview
-from codemods.fleet.pages.as_table import summary
-from codemods.source.problem import printable
+from codemods.fleet.pages.as_table import print_failures, summary
 
 
 def print_status(ledger: Ledger, console: Console) -> None:
@@ -30,11 +29,7 @@ def print_status(ledger: Ledger, console: Console) -> None:
             highlight=False,
             markup=False,
         )
-    for row in found.rows:
-        if row.state == "failed":
-            console.print(
-                f"  {row.name}: {row.stage}: {printable(row.reason)}", highlight=False, markup=False
-            )
+    print_failures(found, console)
 
 
 def _time_left(rows: Sequence[Row], begun: float) -> str:

@@ -6,7 +6,9 @@ import json
 import os
 import subprocess
 import sys
-from collections.abc import Callable, Mapping
+import threading
+from collections.abc import Callable, Iterator, Mapping
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from textwrap import dedent
 from typing import Any
@@ -161,3 +163,24 @@ def rows(tmp_path: Path) -> Callable[[], dict[str, dict[str, Any]]]:
         return {row["name"]: row for row in page["repositories"]}
 
     return read
+
+
+@pytest.fixture
+def serve() -> Iterator[Callable[[type[BaseHTTPRequestHandler]], str]]:
+    """Answer HTTP with a handler of the test's own, and return the address."""
+    servers = []
+
+    def start(handler: type[BaseHTTPRequestHandler]) -> str:
+        class Quiet(handler):  # type: ignore[misc, valid-type]
+            def log_message(self, *_: object) -> None:
+                pass
+
+        server = ThreadingHTTPServer(("127.0.0.1", 0), Quiet)
+        servers.append(server)
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        return f"http://127.0.0.1:{server.server_port}"
+
+    yield start
+    for server in servers:
+        server.shutdown()
+        server.server_close()

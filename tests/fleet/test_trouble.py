@@ -7,15 +7,15 @@ import os
 import socket
 import stat
 import tarfile
-import threading
 import time
 import zipfile
-from http.server import BaseHTTPRequestHandler, HTTPServer
+from http.server import BaseHTTPRequestHandler
 
 import pytest
 
 from codemods.fleet.engines.local import LocalEngine
 from codemods.fleet.entry import Entry
+from codemods.fleet.sources.git import _failure
 from codemods.fleet.task import Ended, Finished, Limits, Started, Task
 
 from .conftest import FORK, TINY, commit, git
@@ -31,7 +31,7 @@ def deaf():
 
 
 @pytest.fixture
-def private():
+def private(serve):
     """Return the address of a server that wants a password for everything."""
 
     class Refuse(BaseHTTPRequestHandler):
@@ -41,14 +41,7 @@ def private():
             self.send_header("Content-Length", "0")
             self.end_headers()
 
-        def log_message(self, *_):
-            pass
-
-    server = HTTPServer(("127.0.0.1", 0), Refuse)
-    threading.Thread(target=server.serve_forever, daemon=True).start()
-    yield f"http://127.0.0.1:{server.server_port}/fork.git"
-    server.shutdown()
-    server.server_close()
+    return f"{serve(Refuse)}/fork.git"
 
 
 def test_every_reason_is_in_the_table_and_hides_no_other(
@@ -90,6 +83,26 @@ def test_every_reason_is_in_the_table_and_hides_no_other(
         assert words in reasons[name], (name, reasons[name])
     for reason in reasons.values():
         assert reason.split(",")[0][:40] in done.stderr.replace("\n", " ") or len(reason) > 60
+
+
+def test_a_damaged_repository_is_called_that(checkout, fleet, rows):
+    here = checkout("damaged")
+    for path in (here / ".git" / "objects").glob("??/*"):
+        path.chmod(0o644)
+        path.write_bytes(b"junk")
+    assert fleet("run", here, checkout("good")).returncode == 2
+    head = git(here.parent / "good", "rev-parse", "HEAD")
+    expected = f"HEAD is {head[:12]}, no commit that can be read; see `git fsck` there"
+    assert (rows()["damaged"]["reason"], rows()["good"]["state"]) == (expected, "done")
+    failure = _failure("error: inflate: data stream error\nfatal: loose object is corrupt\n", 128)
+    assert failure.reason.startswith("the repository is damaged; see `git fsck` there (git: error: inflate")
+
+
+def test_a_copy_that_git_cannot_write_is_worth_another_attempt_when_there_is_room():
+    """On a full disk git says only that."""
+    failure = _failure("error: unable to write file src/x.py\n", 1)
+    assert failure.transient
+    assert failure.reason.startswith("no copy can be written, the disk may be full; make room and resume")
 
 
 def test_nothing_that_a_repository_brings_along_is_run(checkout, fleet, rows, tmp_path):

@@ -5,9 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 import subprocess
-import threading
-from collections.abc import Iterator
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import BaseHTTPRequestHandler
 from pathlib import Path
 
 import pytest
@@ -20,7 +18,7 @@ pytestmark = pytest.mark.skipif(BACKEND is None, reason="this git comes without 
 
 
 @pytest.fixture
-def served(tmp_path: Path) -> Iterator[str]:
+def served(serve, tmp_path: Path) -> str:
     """Return the address of a server, as git has it, for the repositories below ``served/``."""
 
     class Serve(BaseHTTPRequestHandler):
@@ -52,14 +50,7 @@ def served(tmp_path: Path) -> Iterator[str]:
         def do_POST(self) -> None:
             self.do_GET()
 
-        def log_message(self, *_: object) -> None:
-            pass
-
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Serve)
-    threading.Thread(target=server.serve_forever, daemon=True).start()
-    yield f"http://127.0.0.1:{server.server_port}"
-    server.shutdown()
-    server.server_close()
+    return serve(Serve)
 
 
 @pytest.fixture

@@ -42,8 +42,8 @@ def report_command(work: Path, form: str, output: Path | None) -> None:
     """
     ledger = Place(work).ledger()
     found = _overview(ledger, ledger.repositories())
-    if form == "text" and output is None:
-        console = Console()
+    console = Console()
+    if form == "text" and output is None and console.is_terminal:
         console.print(as_table.table(found))
         console.print(as_table.summary(found))
         return

@@ -23,7 +23,6 @@ from codemods.fleet.options import (
     wishes,
     work_option,
 )
-from codemods.fleet.overview import Overview
 from codemods.fleet.pages import as_table
 from codemods.fleet.place import DEFAULT, Place
 
@@ -88,9 +87,7 @@ def _go(
         click.echo(f"interrupted; go on with: python -m codemods.fleet resume{work}", err=True)
         sys.exit(INTERRUPTED)
     if not quiet:
-        failed = Overview([row for row in found.rows if row.state == "failed"])
-        if failed.rows:
-            console.print(as_table.table(failed))
+        as_table.print_failures(found, console)
         console.print(as_table.summary(found), soft_wrap=True)
         page = place.page("html")
         console.print(

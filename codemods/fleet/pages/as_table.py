@@ -8,6 +8,7 @@ from rich.text import Text
 
 from codemods.fleet.overview import Overview, Row
 from codemods.fleet.pages.as_json import STATES
+from codemods.review.say import plural
 from codemods.source.problem import printable
 
 _STYLES = {"done": "green", "failed": "red", "skipped": "yellow", "pending": "dim"}
@@ -35,7 +36,7 @@ def table(overview: Overview) -> RenderableType:
 
 def summary(overview: Overview) -> Text:
     """Return one line of numbers."""
-    line = Text(f"{len(overview.rows)} repositories:", style="bold")
+    line = Text(f"{plural(len(overview.rows), 'repository', 'repositories')}:", style="bold")
     for state in STATES:
         if overview.count(state):
             line.append(f" {overview.count(state)} {state}", _STYLES[state])
@@ -46,6 +47,16 @@ def summary(overview: Overview) -> Text:
             f" {overview.total('fixed')} cells verified as fixed, {overview.total('regression')} worse."
         )
     return line
+
+
+def print_failures(overview: Overview, console: Console) -> None:
+    """Print a line for each repository that failed, whole whatever the width of the terminal."""
+    for row in overview.rows:
+        if row.state == "failed":
+            line = Text.assemble(
+                f"  {row.name}: ", (f"{row.stage}: {printable(row.reason)}", _STYLES["failed"])
+            )
+            console.print(line, soft_wrap=True, highlight=False)
 
 
 def render(overview: Overview) -> str:

@@ -61,6 +61,16 @@ _PASSING = (
     "rpc failed",
     "error: 5",
 )
+# What it says of objects that are not what they were.
+_DAMAGED = (
+    "inflate:",
+    "is corrupt",
+    "hash mismatch",
+    "bad object",
+    "unable to unpack",
+    "missing blob",
+    "missing tree",
+)
 # What it says where it would have asked for a name or a password.
 _PRIVATE = (
     "terminal prompts disabled",
@@ -121,4 +131,9 @@ def _failure(errors: str, status: int) -> StageFailure:
         return StageFailure(f"private, or not there: git may not ask for a password here ({said})")
     if "no space left" in words:
         return why_not(OSError(errno.ENOSPC, ""))
+    if "unable to write" in words:  # git does not say why, and nothing else keeps it from writing our copies
+        reason = f"no copy can be written, the disk may be full; make room and resume (git: {said})"
+        return StageFailure(reason, transient=True)
+    if any(sign in words for sign in _DAMAGED):
+        return StageFailure(f"the repository is damaged; see `git fsck` there (git: {said})")
     return StageFailure(f"git: {said}", transient=any(sign in words for sign in _PASSING))

@@ -133,8 +133,15 @@ class GitRepository:
             with contextlib.suppress(StageFailure):
                 return _line(run("rev-parse", "--verify", "-q", f"{name}^{{commit}}"))
         run("rev-parse", "--git-dir")  # says so if this is no repository, or not ours to read
-        raise StageFailure(
+        absent = (
             f"there is no branch, tag or commit {self.ref!r}" if self.ref else "the repository has no commit"
+        )
+        try:
+            found = _line(run("rev-parse", "--verify", "-q", self.ref or "HEAD"))
+        except StageFailure:
+            raise StageFailure(absent) from None
+        raise StageFailure(
+            f"{self.ref or 'HEAD'} is {found[:12]}, no commit that can be read; see `git fsck` there"
         )
 
     def _listed(self, commit: str) -> Iterator[tuple[str, str, int, str]]:
