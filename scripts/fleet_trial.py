@@ -1,11 +1,10 @@
-"""Runs a fleet of fifty repositories, undisturbed and killed: what ``scripts/fleet_trial`` does.
-
-To keep it short each repository holds a few models of a release and what these share, not all of it.
-"""
+"""Runs a fleet of fifty repositories, undisturbed and killed: what ``scripts/fleet_trial`` does."""
 
 from __future__ import annotations
 
 import argparse
+import contextlib
+import ctypes
 import json
 import os
 import random
@@ -15,26 +14,15 @@ import signal
 import subprocess
 import sys
 import time
-import zipfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from fleet_repositories import commit, git, made_fleet, unpacked
+
 from codemods.fleet.place import Place
 
-RELEASES = ("4.50.3", "4.51.3", "4.52.4")
-SHARED = ("utils", "integrations", "generation")
-MODELS = ("llama", "mistral")
-PACKAGES = {
-    "eagle-llm==1.2.1": "",
-    "fschat==0.2.36": "",
-    "llm2vec==0.2.2": "",
-    "my-transformers==4.5.1": "my_transformers/models/mistral",
-    "xmersawitransformers==4.52.0.dev0": "transformers/models/mistral",
-}
 ROOT = Path(__file__).parents[1]
-
-Variant = Callable[[Path], None]
 
 
 def main() -> None:
@@ -44,122 +32,16 @@ def main() -> None:
     parser.add_argument("--jobs", type=int, default=2)
     parser.add_argument("--kills", type=int, default=10)
     parser.add_argument("--forks", type=int, default=50, help="near-identical forks to compare with one")
+    parser.add_argument("--edited", type=int, default=3, help="forks that have edited Python of their own")
+    parser.add_argument("--only", choices=("kills", "forks"), help="only this half")
     parser.add_argument("--seed", type=int, default=20260707)
     options = parser.parse_args()
     folder: Path = options.folder
     folder.mkdir(parents=True, exist_ok=True)
-    manifest = made_fleet(folder)
-    rough(folder, manifest, options)
-    near_identical(folder, options)
-
-
-def made_fleet(folder: Path) -> Path:
-    """Make fifty repositories, and return the manifest that lists them."""
-    fleet = folder / "repositories"
-    shutil.rmtree(fleet, ignore_errors=True)
-    lines: list[dict[str, Any]] = []
-    for release in RELEASES:
-        base = small_tree(unpacked(folder, release), fleet / f"{release}-base")
-        lines += list(kinds_of(base, release))
-        for name, variant in VARIANTS.items():
-            copy = fleet / f"{release}-{name}"
-            shutil.copytree(base, copy)
-            variant(copy)
-            commit(copy)
-            lines.append({"path": str(copy)})
-    for requirement, inside in PACKAGES.items():
-        lines.append({"pypi": requirement, "subdirectory": inside, "name": requirement.split("=")[0]})
-    lines = lines[:50]
-    manifest = folder / "fleet.jsonl"
-    manifest.write_text("".join(f"{json.dumps(line)}\n" for line in lines))
-    print(f"{len(lines)} repositories")
-    return manifest
-
-
-def unpacked(folder: Path, release: str) -> Path:
-    """Download a release, and return where its package is."""
-    target = folder / "releases" / release
-    if not target.is_dir():
-        command = [
-            sys.executable,
-            "-m",
-            "pip",
-            "download",
-            "-q",
-            "--no-deps",
-            "--dest",
-            str(folder / "wheels"),
-        ]
-        subprocess.run([*command, f"transformers=={release}"], check=True)
-        (wheel,) = (folder / "wheels").glob(f"transformers-{release}-*.whl")
-        with zipfile.ZipFile(wheel) as archive:
-            archive.extractall(target)
-    return target / "transformers"
-
-
-def small_tree(package: Path, to: Path) -> Path:
-    """Make a checkout of a few models and what they share."""
-    target = to / "src" / "transformers"
-    target.mkdir(parents=True)
-    for file in package.glob("*.py"):
-        shutil.copy(file, target)
-    for name in (*SHARED, *(f"models/{model}" for model in MODELS)):
-        shutil.copytree(package / name, target / name, ignore=shutil.ignore_patterns("__pycache__"))
-    shutil.copy(package / "models" / "__init__.py", target / "models")
-    (to / "README.md").write_text("A fork.\n")
-    commit(to)
-    return to
-
-
-def kinds_of(base: Path, release: str) -> Iterator[dict[str, Any]]:
-    """Yield one content in every form that a source can have."""
-    yield {"path": str(base)}
-    git(base, "tag", "-f", "v1")
-    bare = base.with_name(f"{release}-bare.git")
-    git(base, "clone", "-q", "--bare", str(base), str(bare))
-    yield {"path": str(bare), "ref": "v1"}
-    for kind in ("zip", "gztar"):
-        yield {"path": shutil.make_archive(f"{base}-{kind}", kind, base, "src")}
-    yield {"path": str(base / "src"), "name": f"{release}-plain"}
-    yield {"path": str(base), "ref": "no-such-branch", "name": f"{release}-missing"}
-
-
-def edited(path: str, change: Callable[[str], str]) -> Variant:
-    """Return a variant with one file changed."""
-
-    def vary(tree: Path) -> None:
-        file = tree / "src" / "transformers" / path
-        file.write_bytes(change(file.read_bytes().decode()).encode())
-
-    return vary
-
-
-def renamed(tree: Path) -> None:
-    """Call the package something else."""
-    package = (tree / "src" / "transformers").rename(tree / "src" / "acme_models")
-    for file in package.rglob("*.py"):
-        text = file.read_text(encoding="utf-8")
-        file.write_text(text.replace("from transformers", "from acme_models"), encoding="utf-8")
-
-
-def pointer(tree: Path) -> None:
-    """Leave a Git LFS pointer where a file should be."""
-    file = tree / "src" / "transformers" / "models" / "llama" / "tokenization_llama.py"
-    file.write_text(f"version https://git-lfs.github.com/spec/v1\noid sha256:{'0' * 64}\nsize 12345\n")
-
-
-MISTRAL = "models/mistral/modeling_mistral.py"
-VARIANTS: dict[str, Variant] = {
-    "readme": lambda tree: (tree / "README.md").write_text("Our fork.\n") and None,
-    "comment": edited(MISTRAL, lambda text: text + "\n# ours\n"),
-    "broken": edited(MISTRAL, lambda text: text.replace("def forward(", "def forward((", 1)),
-    "truncated": edited(MISTRAL, lambda text: text[: len(text) // 2]),
-    "crlf": edited(MISTRAL, lambda text: text.replace("\n", "\r\n")),
-    "empty": edited(MISTRAL, lambda text: ""),
-    "renamed": renamed,
-    "without": lambda tree: shutil.rmtree(tree / "src" / "transformers" / "models" / "mistral"),
-    "pointer": pointer,
-}
+    if options.only != "forks":
+        rough(folder, made_fleet(folder), options)
+    if options.only != "kills":
+        near_identical(folder, options)
 
 
 def rough(folder: Path, manifest: Path, options: argparse.Namespace) -> None:
@@ -175,7 +57,7 @@ def rough(folder: Path, manifest: Path, options: argparse.Namespace) -> None:
     for number in range(options.kills):
         process = start(*command)
         try:
-            process.wait(moments.uniform(0.1, 1.6) * seconds / options.kills)
+            process.wait(moments.uniform(0.2, 2.2) * seconds / options.kills)
         except subprocess.TimeoutExpired:
             process.send_signal(signal.SIGKILL)
         print(f"  kill {number + 1}: exit {process.wait()}, {through(killed)} repositories on record")
@@ -189,25 +71,60 @@ def rough(folder: Path, manifest: Path, options: argparse.Namespace) -> None:
 
 
 def near_identical(folder: Path, options: argparse.Namespace) -> None:
-    """Compare what many forks cost that differ in what no mask meets with what one costs."""
+    """Compare what forks of a whole release cost that differ in one file each with what one costs."""
     base = folder / "whole"
     shutil.rmtree(base, ignore_errors=True)
     shutil.copytree(unpacked(folder, "4.51.3"), base / "src" / "transformers")
     commit(base)
+    one = spent(folder, forked(folder, base, "README.md", 1))
+    print(f"one fork: {one:.1f} CPU s")
+    package = "src/transformers"
+    for path, count in (
+        ("README.md", options.forks),
+        (f"{package}/trainer_callback.py", options.edited),
+        (f"{package}/models/mistral/modeling_mistral.py", options.edited),
+    ):
+        many = spent(folder, forked(folder, base, path, count))
+        print(f"{count} forks that differ in {path}: {many:.1f} CPU s, {many / one:.2f} times one")
+
+
+def forked(folder: Path, base: Path, path: str, count: int) -> list[Path]:
+    """Make forks in which one file ends in another line each."""
     forks = []
-    for number in range(options.forks):
+    shutil.rmtree(folder / "forks", ignore_errors=True)
+    (folder / "forks").mkdir()
+    for number in range(count):
         fork = folder / "forks" / f"fork{number}"
-        shutil.rmtree(fork, ignore_errors=True)
-        fork.parent.mkdir(exist_ok=True)
         git(folder, "clone", "-q", "--shared", str(base), str(fork))
-        (fork / "README.md").write_text(f"Fork {number}.\n")
+        with (fork / path).open("a") as file:
+            file.write(f"# Fork {number}.\n")
         commit(fork)
         forks.append(fork)
-    for work in ("one", "many"):
-        shutil.rmtree(folder / work, ignore_errors=True)
-    one = timed(lambda: fleet("run", forks[0], "--work", folder / "one", "-j", 1))
-    many = timed(lambda: fleet("run", *forks, "--work", folder / "many", "-j", 1))
-    print(f"one fork {one:.1f} s, {len(forks)} near-identical forks {many:.1f} s: {many / one:.2f} times")
+    return forks
+
+
+def spent(folder: Path, forks: list[Path]) -> float:
+    """Return the CPU seconds that a fleet takes, with one worker and nothing known before."""
+    work = folder / "forks-work"
+    shutil.rmtree(work, ignore_errors=True)
+    before = used()
+    fleet("run", *forks, "--work", work, "-j", 1)
+    with contextlib.suppress(ChildProcessError):
+        while True:  # what outlives the command for a moment
+            os.wait()
+    return used() - before
+
+
+def used() -> float:
+    """Return the CPU seconds of all children that have ended."""
+    children = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return children.ru_utime + children.ru_stime
+
+
+def adopt_orphans() -> None:
+    """Have this process wait for workers whose parent is gone, so that what they took is counted."""
+    pr_set_child_subreaper = 36
+    ctypes.CDLL(None).prctl(pr_set_child_subreaper, 1)
 
 
 def fleet(*arguments: object) -> None:
@@ -268,27 +185,7 @@ def files(work: Path) -> dict[str, bytes]:
     }
 
 
-def commit(tree: Path) -> None:
-    """Commit everything."""
-    if not (tree / ".git").exists():
-        git(tree, "init", "-q", "-b", "main")
-    git(tree, "add", "-A")
-    git(tree, "commit", "-q", "--allow-empty", "-m", "A fork")
-
-
-def git(folder: Path, *arguments: str) -> None:
-    """Run git."""
-    identity = (
-        "-c",
-        "user.name=Someone",
-        "-c",
-        "user.email=someone@example.org",
-        "-c",
-        "commit.gpgSign=false",
-    )
-    subprocess.run(["git", "-C", str(folder), *identity, *arguments], check=True)
-
-
 if __name__ == "__main__":
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+    adopt_orphans()
     main()
