@@ -13,6 +13,8 @@ from codemods.fleet.ledger import Ledger, LedgerError
 from codemods.fleet.results import Results
 
 DEFAULT = Path("fleet")
+# Whoever only asks for the status has the lock for a moment.
+_PATIENCE = 0.5
 
 
 @dataclass(frozen=True)
@@ -57,6 +59,19 @@ class Place:
         """
         return Ledger(self.ledger_path)
 
+    def is_owned(self) -> bool:
+        """Say whether a run is at work here; the lock of one that was killed is free."""
+        lock = self._lock()
+        try:
+            lock.acquire(timeout=0)
+        except (filelock.Timeout, OSError):
+            return True
+        lock.release()
+        return False
+
+    def _lock(self) -> filelock.BaseFileLock:
+        return filelock.FileLock(self.root / "lock")
+
     @contextlib.contextmanager
     def owned(self) -> Iterator[Ledger]:
         """Have the directory alone while a fleet is run; make it if need be.
@@ -67,8 +82,8 @@ class Place:
         try:
             self.root.mkdir(parents=True, exist_ok=True)
             (self.root / ".gitignore").write_text("*\n")
-            lock = filelock.FileLock(self.root / "lock")
-            lock.acquire(timeout=0)
+            lock = self._lock()
+            lock.acquire(timeout=_PATIENCE)
         except filelock.Timeout:
             raise LedgerError(f"{self.root}: another run is at work here; see `status`") from None
         except OSError as error:

@@ -14,15 +14,23 @@ from codemods.fleet.overview import Row, overview
 from codemods.fleet.pages.as_table import print_failures, summary
 
 
-def print_status(ledger: Ledger, console: Console) -> None:
-    """Print how far the last run is, what each worker does, and what failed."""
+def print_status(ledger: Ledger, console: Console, *, at_work: bool) -> None:
+    """Print how far the last run is, what each worker does, and what failed.
+
+    Args:
+        ledger: what is on record.
+        console: where to print.
+        at_work: whether that run is alive.
+    """
     run = ledger.last_run()
     found = overview(ledger.repositories(), Wishes.from_json(run).stages)
     console.print(summary(found), highlight=False)
-    if run and run["ended"] is None:
+    if at_work and run:
         left = _time_left(found.rows, run["started"])
-        console.print(f"at work as process {run['pid']}{left}, or killed: then `resume`", highlight=False)
-    for activity in ledger.activities():
+        console.print(f"at work as process {run['pid']}{left}", highlight=False)
+    elif run and run["ended"] is None:
+        console.print("killed before it was through; go on with `resume`", highlight=False)
+    for activity in ledger.activities() if at_work else ():
         seconds = time.time() - activity.since
         console.print(
             f"  worker {activity.worker}: {activity.repository}, {activity.stage} for {seconds:.0f} s",

@@ -84,6 +84,21 @@ def test_a_worker_does_not_outlive_its_run(fleet, tmp_path):
         connection.close()
 
 
+def test_status_tells_a_run_at_work_from_one_that_was_killed(fleet, tmp_path):
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        server.settimeout(60)
+        process = start(tmp_path, "run", f"http://127.0.0.1:{server.getsockname()[1]}/x.git")
+        connection, _ = server.accept()
+        at_work = fleet("status").stdout.splitlines()
+        process.kill()
+        process.wait()
+        killed = fleet("status").stdout.splitlines()
+        connection.close()
+    assert at_work[1] == f"at work as process {process.pid}"
+    assert at_work[2].startswith("  worker 1: x, fetch for ")
+    assert killed[1:] == ["killed before it was through; go on with `resume`"]
+
+
 def test_interrupted_says_how_to_go_on(checkout, tmp_path):
     with socket.create_server(("127.0.0.1", 0)) as server:
         server.settimeout(60)

@@ -24,7 +24,8 @@ from codemods.fleet.status import print_status
 @told
 def status_command(work: Path) -> None:
     """Say how far a run is, also while it is at work."""
-    print_status(Place(work).ledger(), Console(soft_wrap=True))
+    place = Place(work)
+    print_status(place.ledger(), Console(soft_wrap=True), at_work=place.is_owned())
 
 
 @click.command("report", context_settings=CONTEXT)
