@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from codemods.flex_passthrough.api import Plan
-from codemods.review.finding import Status
+from codemods.review.finding import Safety, Status
 from tests.trust.promises import holds, seeds
 from tests.trust.trees import HEAD, MODEL, model
 
@@ -61,14 +61,30 @@ def test_a_question_whether_flex_attention_is_there_is_known_to_be_answered_with
     assert not holds(source.encode()).findings
 
 
-def test_two_mends_for_the_same_characters_are_made_one_after_the_other() -> None:
-    source = seeds()["unguarded_import"].replace(
-        "isinstance(attention_mask, BlockMask)",
-        "isinstance(torch.where(attention_mask == 0, 1, 0), BlockMask)",
+def asking_a_tensor_of_the_mask(otherwise: str) -> str:
+    """Return a mask method whose question for a BlockMask breaks on one, and what it does otherwise."""
+    return (
+        seeds()["unguarded_import"]
+        .replace(
+            "isinstance(attention_mask, BlockMask)",
+            "isinstance(torch.where(attention_mask == 0, 1, 0), BlockMask)",
+        )
+        .replace("attention_mask=causal_mask", "")
+        .replace("return attention_mask.contiguous()", otherwise)
     )
-    planned = holds(source.replace("attention_mask=causal_mask", "").encode())
+
+
+def test_two_mends_for_the_same_characters_are_made_one_after_the_other() -> None:
+    planned = holds(asking_a_tensor_of_the_mask("return attention_mask").encode())
     failed = [finding for finding in planned.findings if finding.status is Status.FAILED]
     assert failed and all(finding.reason for finding in failed)
+
+
+def test_no_guard_in_a_question_where_what_follows_breaks_all_the_same() -> None:
+    planned, text = after(asking_a_tensor_of_the_mask("return attention_mask.contiguous()"))
+    (reported,) = [finding for finding in planned.findings if finding.rule == "FLEX002"]
+    assert reported.safety is Safety.REPORT and "until line 31" in reported.message
+    assert "isinstance(attention_mask, torch.Tensor)" not in text
 
 
 SEVERAL = {
