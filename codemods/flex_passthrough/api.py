@@ -17,7 +17,7 @@ from pathlib import Path
 
 from codemods.flex_passthrough.plan import Plan, make_plan
 from codemods.flex_passthrough.proposed import Proposed
-from codemods.flex_passthrough.scan import Progress
+from codemods.flex_passthrough.scan import Memory, Progress
 from codemods.flex_passthrough.settings import Mode, Settings
 from codemods.review.change import Change
 from codemods.review.finding import Finding, Status
@@ -36,11 +36,23 @@ def scan(paths: Sequence[Path], settings: Settings | None = None) -> list[Findin
     return plan(paths, settings).findings
 
 
-def plan(paths: Sequence[Path], settings: Settings | None = None, progress: Progress | None = None) -> Plan:
+def plan(
+    paths: Sequence[Path],
+    settings: Settings | None = None,
+    progress: Progress | None = None,
+    *,
+    memory: Memory | None = None,
+) -> Plan:
     """Work out every change below ``paths``; nothing is written, imported or executed.
 
     Paths of one package are analysed together. Those that cannot be read become problems of the
     plan, and the others go on.
+
+    Args:
+        paths: files and folders.
+        settings: the options; the defaults if left out.
+        progress: told (what is done, steps done, steps in all).
+        memory: what earlier runs found out about files, and what this one adds to it.
     """
     chosen = settings or Settings()
     problems: list[Problem] = []
@@ -55,7 +67,8 @@ def plan(paths: Sequence[Path], settings: Settings | None = None, progress: Prog
     root = _common([path for _, below in trees.values() for path in below])
     with _no_collection():
         plans = [
-            make_plan(replace(tree, root=root), below, chosen, progress) for tree, below in trees.values()
+            make_plan(replace(tree, root=root), below, chosen, progress, memory)
+            for tree, below in trees.values()
         ]
     bounds = {folder for tree, _ in trees.values() for folder in (tree.base, tree.import_root)}
     merged = Plan(root, bounds=tuple(sorted(bounds)))

@@ -22,7 +22,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import codemods
+from codemods.flex_passthrough.identity import own_identity
 from codemods.flex_passthrough.library import libraries
 from codemods.flex_passthrough.proposed import Proposed
 from codemods.flex_passthrough.settings import Mode, Settings
@@ -33,7 +33,7 @@ from codemods.source.tree import locate_tree
 
 if TYPE_CHECKING:
     from codemods.flex_passthrough.plan import Plan
-    from codemods.flex_passthrough.scan import Progress
+    from codemods.flex_passthrough.scan import Memory, Progress
 
 ENVIRONMENT_VARIABLE = "CODEMODS_CACHE_DIR"
 
@@ -97,7 +97,9 @@ class PlanCache:
         named = {tree.base for tree in trees if tree.root != tree.base}
         converters = {folder / _CONVERTER for tree in trees for folder in (tree.base, *tree.base.parents)}
         library = libraries(settings)
-        key = _key(map(repr, (_tool(), sys.version_info, settings, library, list(paths), trees, found.files)))
+        key = _key(
+            map(repr, (own_identity(), sys.version_info, settings, library, list(paths), trees, found.files))
+        )
         may_convert = settings.mode in (Mode.AUTO, Mode.MODULAR)
         return Question(key, found.files, tuple(sorted(named)), tuple(sorted(converters)), may_convert, began)
 
@@ -138,9 +140,22 @@ class PlanCache:
             self._write(self._place(question), snapshot, kept)
             self._shrink()
 
+    @property
+    def memory(self) -> Memory:
+        """What is remembered of single files, for when a plan has to be made again."""
+        from codemods.flex_passthrough.scan import Memory
+
+        return Memory(self._scans)
+
+    @property
+    def _scans(self) -> Path:
+        return self.folder.with_name("scans.sqlite")
+
     def clear(self) -> None:
         """Forget everything."""
         shutil.rmtree(self.folder, ignore_errors=True)
+        with contextlib.suppress(OSError):
+            self._scans.unlink(missing_ok=True)
 
     def _place(self, question: Question) -> Path:
         return self.folder / question.key
@@ -188,7 +203,7 @@ def plan_of(
             return known
     from codemods.flex_passthrough import api  # most of what a run that remembers would have to load
 
-    plan = api.plan(paths, settings, progress)
+    plan = api.plan(paths, settings, progress, memory=cache.memory if cache is not None else None)
     if cache is not None and question is not None:
         cache.put(question, plan)
     return plan
@@ -196,10 +211,3 @@ def plan_of(
 
 def _key(parts: Iterable[str]) -> str:
     return hashlib.sha256("\0".join(parts).encode("utf-8", "surrogateescape")).hexdigest()
-
-
-def _tool() -> tuple[object, ...]:
-    """Return what identifies this tool: its version, and its files for whoever works on it."""
-    folder = Path(codemods.__file__).parent
-    sources = sorted(folder.rglob("*.py"))
-    return codemods.__version__, tuple((str(p), p.stat().st_size, p.stat().st_mtime_ns) for p in sources)

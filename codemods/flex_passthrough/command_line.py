@@ -143,7 +143,7 @@ _WHAT_IS_MENDED = _group(
         "--jobs",
         metavar="N",
         type=click.IntRange(min=1),
-        help="How many conversions run at a time (default: one for each processor).",
+        help="How many processes scan and convert beside each other (default: one for each processor).",
     ),
     _option(
         "--timeout",

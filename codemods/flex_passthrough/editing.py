@@ -78,8 +78,7 @@ class Workshop:
 
     def is_library(self, path: Path) -> bool:
         """Whether ``path`` is of an installed library, which is read and never edited."""
-        module = self._index.module_at(path)
-        return module is not None and self._index.is_library(module)
+        return self._index.is_library(path)
 
     def apply(
         self, mend: Mend, definition: Definition, how: str, trial: FileEdits, body_start: int = 0
@@ -104,11 +103,11 @@ class Workshop:
         trial.add(definition.path, mended.edits, mended.needs, how)
         for mask in dict.fromkeys(mended.masks) if self._annotate else ():
             trial.add(definition.path, *annotate_mask(module.source.text, node, mask, width), how)
-        for other, function in mended.also:
-            path = function.module.path
-            if not self.may_edit(path):
-                raise CannotMend(f"{self.name(path)} has to change too, and lies outside the paths given")
-            self.apply(other, Definition(path, function.qualname, function.node.lineno), "edited", trial)
+        for other, elsewhere in mended.also:
+            if not self.may_edit(elsewhere.path):
+                reason = f"{self.name(elsewhere.path)} has to change too, and lies outside the paths given"
+                raise CannotMend(reason)
+            self.apply(other, elsewhere, "edited", trial)
         if mended.needs_window_helper:
             shared = self._integration()
             if shared is None:

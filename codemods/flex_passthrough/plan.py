@@ -22,7 +22,7 @@ from codemods.flex_passthrough.proposal import propose
 from codemods.flex_passthrough.proposed import Proposed
 from codemods.flex_passthrough.regeneration import Regenerated, regenerate_changes
 from codemods.flex_passthrough.repository_checks import check_repository
-from codemods.flex_passthrough.scan import Diagnosed, Progress, Scan, scan
+from codemods.flex_passthrough.scan import Diagnosed, Memory, Progress, Scan, scan
 from codemods.flex_passthrough.settings import Settings
 from codemods.flex_passthrough.suppression import hold_back
 from codemods.maskflow.index import Index
@@ -44,12 +44,12 @@ class Plan(Proposed):
     @property
     def read(self) -> set[Path]:
         """The files that the analysis looked into, wherever they are."""
-        return {path for draft in self.drafts for path in draft.index.read}
+        return {path for draft in self.drafts for path in draft.read}
 
     @property
     def missing(self) -> set[Path]:
         """The files that the analysis looked for, and that are not there."""
-        return {path for draft in self.drafts for path in draft.index.missing}
+        return {path for draft in self.drafts for path in draft.missing}
 
     def add(self, other: Report) -> None:
         """Take over all of another plan with the same root."""
@@ -122,7 +122,19 @@ class Draft:
     workshop: Workshop
     trials: Sequence[Trial]
     settings: Settings
+    depends_on: frozenset[str] = frozenset()
     notices: Sequence[str] = ()
+
+    @property
+    def read(self) -> set[Path]:
+        """The files that all of this was found out from, in this run or in earlier ones."""
+        return {*self.index.read, *self.index.paths_of(self.depends_on)}
+
+    @property
+    def missing(self) -> set[Path]:
+        """The files that were looked for and are not there."""
+        self.index.paths_of(self.depends_on)  # what others looked for is looked for here
+        return self.index.missing
 
     def without(self, rejected: Iterable[str], left: Iterable[str] = ()) -> Draft:
         """Return the draft with some more decisions rejected, or left."""
@@ -172,7 +184,11 @@ class Draft:
 
 
 def make_plan(
-    tree: Tree, paths: Sequence[Path], settings: Settings, progress: Progress | None = None
+    tree: Tree,
+    paths: Sequence[Path],
+    settings: Settings,
+    progress: Progress | None = None,
+    memory: Memory | None = None,
 ) -> Plan:
     """Find everything below ``paths`` and work out what to change.
 
@@ -181,6 +197,7 @@ def make_plan(
         paths: files and folders within it that may be edited.
         settings: rules, mode and exclusions.
         progress: told (what is done, steps done, steps in all).
+        memory: what earlier runs found out about files.
 
     Raises:
         RegenerationError: where the repository's converter or checks are asked for and cannot be run.
@@ -190,11 +207,11 @@ def make_plan(
     if refused is not None:
         return Plan(tree.root, problems=sorted({*found.problems, refused}), files_seen=len(found.files))
     index = Index(tree, libraries(settings))
-    scanned = scan(index, found.files, settings.rules(), progress)
+    scanned = scan(index, found.files, settings.rules(), progress, jobs=settings.processes, memory=memory)
     diagnosed: list[Diagnosed] = []
     outside: list[Diagnosed] = []
     for item in scanned.diagnosed:
-        (outside if index.is_library(item.diagnosis.function.module) else diagnosed).append(item)
+        (outside if index.is_library(item.definition.path) else diagnosed).append(item)
     repository = Repository(index, found.files)
     diagnosed, unused = hold_back(diagnosed, repository, found.files, settings.rules())
     workshop = Workshop(index, found.files, settings.line_length, settings.annotate)
@@ -214,6 +231,7 @@ def make_plan(
         workshop,
         trials,
         settings,
+        scanned.depends_on,
         [*unused, *_in_library(outside), *_not_installed(scanned, index, settings)],
     )
     return draft.plan(progress)
@@ -236,9 +254,7 @@ def _take_over(findings: Iterable[Finding], final: Regenerated) -> None:
 
 def _in_library(outside: Sequence[Diagnosed]) -> Iterator[str]:
     """Yield what to tell of the installed library, which is read and never edited."""
-    places = sorted(
-        {f"{d.function.module.name}.{d.function.qualname}" for d in (o.diagnosis for o in outside)}
-    )
+    places = sorted({f"{item.module}.{item.definition.qualname}" for item in outside})
     if places:
         more = f" and {len(places) - 3} more" if len(places) > 3 else ""
         yield f"the installed {NAME} needs mending too: {', '.join(places[:3])}{more}"

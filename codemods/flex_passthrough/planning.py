@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, replace
 
 from codemods.flex_passthrough.editing import Bench, FileEdits, Workshop
 from codemods.flex_passthrough.mends.cannot import CannotMend
-from codemods.flex_passthrough.proposal import Proposal, definition_of
+from codemods.flex_passthrough.proposal import Proposal
 from codemods.flex_passthrough.rules.rule import Tie
 from codemods.flex_passthrough.settings import Settings
 from codemods.modelrepo.definition import Definition
@@ -141,7 +141,7 @@ def _tried(proposal: Proposal, repository: Repository, workshop: Workshop) -> Tr
             behind.append(member.definition)
         all_edits = all_edits.merged(edits)
     for tie in proposal.ties if all_edits.paths() else ():
-        workshop.apply(tie.mend, definition_of(tie.function), "edited", all_edits)
+        workshop.apply(tie.mend, tie.definition, "edited", all_edits)
     return Trial(
         proposal, trial_id(proposal, workshop, all_edits), all_edits, tuple(out_of_step), tuple(behind)
     )
@@ -149,7 +149,7 @@ def _tried(proposal: Proposal, repository: Repository, workshop: Workshop) -> Tr
 
 def _not_to_be_had(tie: Tie, workshop: Workshop, settings: Settings) -> str | None:
     """Return why a mend that another one is tied to cannot be made in this run, if so."""
-    path = tie.function.module.path
+    path = tie.definition.path
     needed = f"{tie.harm}: {tie.rule} has to mend {workshop.name(path)} with it, and"
     if tie.rule not in {rule.id for rule in settings.rules()}:
         return f"{needed} was not asked for"

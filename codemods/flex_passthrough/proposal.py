@@ -8,12 +8,10 @@ from dataclasses import dataclass
 from codemods.flex_passthrough.rules.rule import Mend, Tie
 from codemods.flex_passthrough.scan import Diagnosed
 from codemods.flex_passthrough.settings import Mode, Settings
-from codemods.maskflow.index import Function
 from codemods.maskflow.sites import Way
 from codemods.modelrepo.definition import Definition
 from codemods.modelrepo.family import Member, Repository
-from codemods.review.finding import Finding, Safety, Step
-from codemods.source.position import span_of, split_lines
+from codemods.review.finding import Finding, Safety
 from codemods.source.tree import Tree
 
 # What reports call the origins of a definition.
@@ -44,10 +42,10 @@ def propose(
 ) -> list[Proposal]:
     """Group diagnoses by root and rule, in that order."""
     diagnosed = list(diagnosed)
-    offending = {(item.diagnosis.rule, definition_of(item.diagnosis.function)) for item in diagnosed}
+    offending = {(item.rule, item.definition) for item in diagnosed}
     grouped: dict[tuple[str, Definition], list[Diagnosed]] = {}
     for item in diagnosed:
-        rule, place = item.diagnosis.rule, definition_of(item.diagnosis.function)
+        rule, place = item.rule, item.definition
         parent = repository.inlined_by(place)
         if settings.mode is Mode.IN_PLACE:
             root = place
@@ -60,12 +58,10 @@ def propose(
     for (rule, root), items in sorted(grouped.items(), key=lambda pair: (pair[0][1], pair[0][0])):
         # What claims nothing but follows a root that must change is no finding of its own.
         claimed = [item for item in items if item.claimed] or items
-        mends = tuple(
-            dict.fromkeys(i.diagnosis.mend for i in claimed if not isinstance(i.diagnosis.mend, str))
-        )
+        mends = tuple(dict.fromkeys(item.mend for item in claimed if not isinstance(item.mend, str)))
         members = list(repository.members_of(root)) if settings.mode is not Mode.IN_PLACE else []
         known = {member.definition for member in members}
-        places = dict.fromkeys(definition_of(item.diagnosis.function) for item in claimed)
+        places = dict.fromkeys(item.definition for item in claimed)
         members += [Member(place, "root") for place in places if place not in known]
         findings = tuple(_finding(tree, repository, item, root) for item in claimed)
         ties = tuple(dict.fromkeys(tie for item in claimed for tie in item.ties))
@@ -94,31 +90,19 @@ def _is_mended_with(
     )
 
 
-def definition_of(function: Function) -> Definition:
-    """Return a function of the index as families know it."""
-    return Definition(function.module.path, function.qualname, function.node.lineno)
-
-
 def _finding(tree: Tree, repository: Repository, item: Diagnosed, root: Definition) -> Finding:
-    diagnosis = item.diagnosis
-    source = diagnosis.function.module.source
-    if isinstance(diagnosis.mend, str):
-        safety = Safety.REPORT
-    else:
-        safety = Safety.SAFE if item.claimed else Safety.UNSAFE
+    sure = Safety.SAFE if item.claimed else Safety.UNSAFE
     return Finding(
-        rule=diagnosis.rule,
-        path=source.name,
-        span=span_of(diagnosis.node, split_lines(source.text)),
-        qualname=diagnosis.function.qualname,
-        message=diagnosis.message,
-        safety=safety,
-        origin=_ORIGIN[repository.origin_of(definition_of(diagnosis.function))],
+        rule=item.rule,
+        path=item.file,
+        span=item.span,
+        qualname=item.definition.qualname,
+        message=item.message,
+        safety=Safety.REPORT if isinstance(item.mend, str) else sure,
+        origin=_ORIGIN[repository.origin_of(item.definition)],
         root=(tree.display(root.path), root.qualname),
         models=tuple(item.claiming or item.others),
-        steps=tuple(
-            Step(step.path, step.line, step.function.qualname, step.parameter) for step in diagnosis.steps
-        ),
+        steps=item.steps,
         way=Way.surest(item.ways).value,
-        reason=diagnosis.mend if isinstance(diagnosis.mend, str) else "",
+        reason=item.mend if isinstance(item.mend, str) else "",
     )

@@ -7,7 +7,6 @@ of the mirrored text.
 
 from __future__ import annotations
 
-import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -78,7 +77,7 @@ def regenerate_changes(
             changed={change.path: change.after for change in changes if change.how != "mirrored"},
             expected={change.path: change.after for change in changes if change.how == "mirrored"},
             options=Options(
-                settings.jobs or default_jobs(),
+                settings.processes,
                 settings.seconds,
                 cache_folder() / "conversions",
                 reporter("regenerating {}", progress),
@@ -129,11 +128,6 @@ def _problem(tree: Tree, failure: Failure) -> Problem:
 def cache_folder() -> Path:
     """Return the folder for what runs leave for the next: tools and conversions."""
     return platformdirs.user_cache_path("model-codemods", appauthor=False)
-
-
-def default_jobs() -> int:
-    """Return how many conversions run at a time: each keeps a processor busy and takes up to 1 GB."""
-    return min(os.cpu_count() or 1, 8)
 
 
 def reporter(what: str, progress: Progress | None) -> Report:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import dataclass
 from enum import Enum
 from pathlib import Path
@@ -37,7 +38,7 @@ class Settings:
         python: the interpreter that runs the repository's converter, and in whose environment the
             library is looked for; None for the current one.
         installed: whether bases outside the tree are looked up in an installed library.
-        jobs: how many conversions run at a time; None for one for each processor.
+        jobs: how many processes work beside each other; None for one for each processor.
         seconds: the time limit of one conversion.
         check_repository: whether the repository's own checks are run without and with the changes.
         rejected: ids of decisions to leave out because somebody said no.
@@ -60,6 +61,11 @@ class Settings:
     line_length: int | None = None
     rejected: frozenset[str] = frozenset()
     left: frozenset[str] = frozenset()
+
+    @property
+    def processes(self) -> int:
+        """How many processes work beside each other. A conversion takes up to 1 GB, so there is a limit."""
+        return self.jobs or min(os.cpu_count() or 1, 8)
 
     def rules(self) -> list[Rule]:
         """Return the rules to ask, in the order of their ids."""

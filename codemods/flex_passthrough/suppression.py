@@ -13,7 +13,6 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from codemods.flex_passthrough.proposal import definition_of
 from codemods.flex_passthrough.rules.rule import Rule
 from codemods.flex_passthrough.scan import Diagnosed
 from codemods.maskflow.index import Index, Module
@@ -50,7 +49,7 @@ def hold_back(
     used: set[Suppression] = set()
     kept = []
     for item in diagnosed:
-        rule = item.diagnosis.rule
+        rule = item.rule
         here = [at[place] for place in _places(item, repository) if place in at]
         here = [each for each in here if each.speaks_of(rule, names.get(rule, ""))]
         used.update(here)
@@ -66,11 +65,10 @@ def _where(suppression: Suppression, index: Index) -> str:
 
 def _places(item: Diagnosed, repository: Repository) -> Iterator[tuple[Path, int]]:
     """Yield the lines on which a comment holds a diagnosis back: its own, its function's, its root's."""
-    node, function = item.diagnosis.node, item.diagnosis.function
-    path = function.module.path
-    yield from ((path, line) for line in range(node.lineno, (node.end_lineno or node.lineno) + 1))
-    yield path, function.node.lineno
-    root = repository.root_of(definition_of(function))
+    path = item.definition.path
+    yield from ((path, line) for line in range(item.span.line, item.span.end_line + 1))
+    yield path, item.definition.line
+    root = repository.root_of(item.definition)
     yield root.path, root.line
 
 

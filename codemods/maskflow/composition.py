@@ -116,7 +116,9 @@ class Composition:
             return None
         name = self._table(tables, _table_of(tables, auto)).get(str(model_type.value))
         package, _, own = configuration.module.name.rpartition(".")
-        models = self.index.module(f"{package}.{own.replace('configuration_', 'modeling_')}")
+        models = self.index.module(
+            f"{package}.{own.replace('configuration_', 'modeling_')}", configuration.module
+        )
         found = self.index.resolve(models, name) if models is not None and name else None
         return found if isinstance(found, Class) else None
 
@@ -127,7 +129,7 @@ class Composition:
             module = self._auto_module(near, tables)
             special = self._table(module, "SPECIAL_MODEL_TYPE_TO_MODULE_NAME") if module else {}
             folder = special.get(model_type, folder)
-        module = self.index.module(f"{_models(near)}.{folder}.configuration_{folder}")
+        module = self.index.module(f"{_models(near)}.{folder}.configuration_{folder}", near.module)
         for each in self.hierarchy.classes(module) if module is not None else ():
             said = each.members.get(_MODEL_TYPE)
             if isinstance(said, ast.Constant) and said.value == model_type:
@@ -135,7 +137,7 @@ class Composition:
         return None
 
     def _auto_module(self, near: Class, name: str) -> Module | None:
-        return self.index.module(f"{_models(near)}.auto.{name}")
+        return self.index.module(f"{_models(near)}.auto.{name}", near.module)
 
     def _table(self, module: Module, name: str) -> dict[str, str]:
         """Return the pairs of names in a table of a module; of several values for a key, the first."""

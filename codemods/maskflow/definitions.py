@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import hashlib
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
@@ -13,6 +14,7 @@ from typing import TypeVar
 from codemods.maskflow.outline import Piece, outline_class
 from codemods.maskflow.parsing import NOT_PYTHON, parse, parse_piece
 from codemods.maskflow.work import Work
+from codemods.source.position import split_lines
 from codemods.source.problem import Problem, SourceError
 from codemods.source.text import SourceFile
 
@@ -29,7 +31,10 @@ class External:
 
 @dataclass(eq=False)
 class Module:
-    """One file: its text, what its top level binds and, where that is asked for, its syntax tree."""
+    """One file: its text, what its top level binds and, where that is asked for, its syntax tree.
+
+    ``asks`` names the modules that names in it led to, there or not.
+    """
 
     name: str
     path: Path
@@ -39,6 +44,17 @@ class Module:
     work: Work = field(default_factory=Work, repr=False)
     bindings: dict[str, Binding] = field(default_factory=dict, repr=False)
     star_imports: list[str] = field(default_factory=list)
+    asks: set[str] = field(default_factory=set, repr=False)
+
+    @cached_property
+    def digest(self) -> bytes:
+        """A digest of the file's content."""
+        return hashlib.blake2b(self.source.raw, digest_size=16).digest()
+
+    @cached_property
+    def lines(self) -> list[str]:
+        """The lines of the text, as positions in it count them."""
+        return split_lines(self.source.text)
 
     @cached_property
     def syntax(self) -> ast.Module:

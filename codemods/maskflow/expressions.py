@@ -97,11 +97,11 @@ def _name(node: ast.Name, frame: Frame, evaluator: Evaluator) -> Value:
     return frozenset({Outside(f"builtins.{node.id}")}) if found is None else _resolved(found, evaluator)
 
 
-def imported(target: Import, evaluator: Evaluator) -> Value:
+def imported(target: Import, frame: Frame, evaluator: Evaluator) -> Value:
     """Return what an import inside a function binds."""
     if target.name in known.ATTENTION_TABLES:
         return _table(target.name)
-    found = evaluator.index.follow(target)
+    found = evaluator.index.follow(target, frame.module)
     return UNKNOWN if found is None else _resolved(found, evaluator)
 
 

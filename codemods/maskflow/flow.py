@@ -94,9 +94,12 @@ class MaskFlow:
         )
 
     @property
-    def dead_ends(self) -> list[Function]:
-        """The functions that were handed a BlockMask and never came back, as far as can be told."""
-        return self._calls.dead_ends
+    def comes_back(self) -> dict[Function, bool]:
+        """Whether a function that was handed a BlockMask ever came back, as far as can be told.
+
+        What stands behind a call of one that did not was not looked at.
+        """
+        return self._calls.comes_back
 
     def _on_its_way(self, key: SiteKey, site: Site, records: dict[Way, Record]) -> Site:
         way = next(way for way, record in records.items() if key in record.sites)

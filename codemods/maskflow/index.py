@@ -7,7 +7,7 @@ than they are looked into, because most of a large tree never matters to a mask.
 from __future__ import annotations
 
 import ast
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 
 from codemods.maskflow.binding import bind
@@ -48,27 +48,92 @@ class Index:
         self.read: set[Path] = set()
         self.missing: set[Path] = set()
         self._modules: dict[str, Module | None] = {}
+        self._paths: dict[str, Path | None] = {}
         self._resolving: set[tuple[str, str]] = set()
         self._followed: dict[Import, Resolved | None] = {}
 
     def module_at(self, path: Path) -> Module | None:
         """Return the module of a file, or None (and one problem) where it cannot be read or parsed."""
-        return self._load(self.tree.module_name(path), path)
+        return self._load(self.name_of(path), path)
 
-    def module(self, name: str) -> Module | None:
-        """Return the module of a dotted name, or None where the tree holds none such."""
+    def name_of(self, path: Path) -> str:
+        """Return the dotted name of a file's module, as code of the tree imports it."""
+        for name, folder in self.libraries.items():
+            if path.is_relative_to(folder):
+                return f"{name}.{Tree(folder, folder, '').module_name(path)}"
+        return self.tree.module_name(path)
+
+    def module(self, name: str, asking: Module | None = None) -> Module | None:
+        """Return the module of a dotted name, or None where the tree holds none such.
+
+        What is found out by the names in ``asking`` depends on it from now on.
+        """
+        if asking is not None:
+            asking.asks.add(name)
         if name in self._modules:
             return self._modules[name]
-        for path in self._places(name):
-            if path.is_file():
-                return self._load(name, path)
-            self.missing.add(path)
+        path = self.path_of(name)
+        if path is not None:
+            return self._load(name, path)
         self._modules[name] = None
         return None
 
-    def is_library(self, module: Module) -> bool:
-        """Whether ``module`` belongs to one of the libraries and not to the tree."""
-        return any(module.path.is_relative_to(folder) for folder in self.libraries.values())
+    def path_of(self, name: str) -> Path | None:
+        """Return the file of a module by its dotted name, or None where the tree holds none such."""
+        if name not in self._paths:
+            self._paths[name] = self._find(name)
+        return self._paths[name]
+
+    def _find(self, name: str) -> Path | None:
+        first, dot, _ = name.partition(".")
+        # Nothing is looked for in a package that is not there: most names lead to torch or to Python's own.
+        if dot and self.path_of(first) is None and not self._is_folder(first):
+            return None
+        for path in self._places(name):
+            if path.is_file():
+                return path
+            self.missing.add(path)
+        return None
+
+    def _is_folder(self, package: str) -> bool:
+        folder = self.tree.import_root / package
+        if package and not folder.is_dir():
+            self.missing.add(folder)
+            return False
+        return True
+
+    def content_behind(self, modules: Iterable[Module]) -> dict[str, bytes | None]:
+        """Return what anything that was found out from ``modules`` may depend on.
+
+        That is every module that names in them led to, and that names in those led to. A name that is
+        asked for the first time later leads on from a module that is among them.
+
+        Returns:
+            A digest of the content of each by its dotted name; None for a name that leads nowhere.
+        """
+        found: dict[str, bytes | None] = {}
+        left = [module.name for module in modules]
+        while left:
+            name = left.pop()
+            if name not in found:
+                module = self._modules.get(name)
+                found[name] = module.digest if module is not None else None
+                left += module.asks if module is not None else ()
+        return found
+
+    def paths_of(self, names: Iterable[str]) -> list[Path]:
+        """Return the files of the modules among ``names`` that there are."""
+        found = (module.path if (module := self._modules.get(name)) else self.path_of(name) for name in names)
+        return [path for path in found if path is not None]
+
+    def problems_of(self, paths: Iterable[Path]) -> list[Problem]:
+        """Return the problems that were met in files so far."""
+        shown = {self.tree.display(path) for path in paths} if self.problems else ()
+        return [problem for problem in self.problems if problem.path in shown]
+
+    def is_library(self, path: Path) -> bool:
+        """Whether a file belongs to one of the libraries and not to the tree."""
+        return any(path.is_relative_to(folder) for folder in self.libraries.values())
 
     def _places(self, name: str) -> Iterator[Path]:
         """Yield the files that a module of this name may be."""
@@ -95,7 +160,7 @@ class Index:
         if binding is None:
             return self._resolve_star(module, name)
         if isinstance(binding, Import):
-            return self.follow(binding)
+            return self.follow(binding, module)
         return binding
 
     def resolve_dotted(self, module: Module, written: ast.expr | str) -> Resolved | None:
@@ -114,27 +179,31 @@ class Index:
         if isinstance(owner, External):
             return External(f"{owner.path}.{name}")
         if isinstance(owner, Module):
-            return self.resolve(owner, name) or self.module(f"{owner.name}.{name}")
+            return self.resolve(owner, name) or self.module(f"{owner.name}.{name}", owner)
         if isinstance(owner, Class):
             found = owner.members.get(name)
             return found if isinstance(found, (Class, Function)) else None
         return None
 
-    def follow(self, target: Import) -> Resolved | None:
-        """Return what an import brings; what was found while modules wait for each other is not kept."""
+    def follow(self, target: Import, asking: Module) -> Resolved | None:
+        """Return what an import in ``asking`` brings.
+
+        What was found while modules wait for each other is not kept.
+        """
         if target in self._followed:
+            asking.asks.update(_asked_by(target))
             return self._followed[target]
         waiting = bool(self._resolving)
-        found = self._look_up(target)
+        found = self._look_up(target, asking)
         if not waiting:
             self._followed[target] = found
         return found
 
-    def _look_up(self, target: Import) -> Resolved | None:
-        module = self.module(target.module)
+    def _look_up(self, target: Import, asking: Module) -> Resolved | None:
+        module = self.module(target.module, asking)
         if module is None:
             # A folder without __init__.py has no module of its own, but may hold one of that name.
-            inner = self.module(f"{target.module}.{target.name}") if target.name else None
+            inner = self.module(f"{target.module}.{target.name}", asking) if target.name else None
             path = target.module if target.name is None else f"{target.module}.{target.name}"
             return inner or External(path)
         if target.name is None:
@@ -147,14 +216,15 @@ class Index:
             found = self.resolve(module, target.name)
         finally:
             self._resolving.discard(key)
-        return found or self.module(f"{target.module}.{target.name}") or External(".".join(key))
+        return found or self.module(f"{target.module}.{target.name}", asking) or External(".".join(key))
 
     def _resolve_star(self, module: Module, name: str) -> Resolved | None:
         for starred in module.star_imports:
             key = (starred, name)
+            module.asks.add(starred)
             if key in self._resolving or not self._may_bind(starred, name):
                 continue
-            other = self.module(starred)
+            other = self.module(starred, module)
             if other is None:
                 continue
             self._resolving.add(key)
@@ -170,7 +240,7 @@ class Index:
         """Whether a module's text speaks of ``name``, or hands on what others bind."""
         if starred in self._modules:
             return True
-        path = next((path for path in self._places(starred) if path.is_file()), None)
+        path = self.path_of(starred)
         try:
             text = path.read_bytes() if path is not None else b""
         except OSError:
@@ -193,3 +263,8 @@ class Index:
             return None
         self._modules[name] = module
         return module
+
+
+def _asked_by(target: Import) -> tuple[str, ...]:
+    """Return the names of modules that an import may ask for."""
+    return (target.module,) if target.name is None else (target.module, f"{target.module}.{target.name}")

@@ -81,7 +81,7 @@ class _Names:
         self.function = function
         self.steps = steps
         self.live = set(parameters)
-        self.getters = _getters(walk.index, function.module)
+        self.getters = _getters(function.module, walk.index)
 
     def walk(self) -> frozenset[int | None]:
         """Follow assignments, calls and nested functions; return the live items of the result."""
@@ -196,7 +196,7 @@ def _is_clone_of(node: ast.expr, name: str) -> bool:
 
 
 @kept
-def _getters(index: Index, module: Module) -> frozenset[str]:
+def _getters(module: Module, index: Index) -> frozenset[str]:
     """Return the methods that hand out a live tensor, of classes that ``module`` defines or imports."""
     homes = {module}
     for name in module.bindings:

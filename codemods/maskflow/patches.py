@@ -30,11 +30,13 @@ class Patch:
         cls: the class; it may stand in an installed library, which is not edited.
         name: under which name it is a member.
         function: what it is; its first parameter is the object.
+        module: the file that says so.
     """
 
     cls: Class
     name: str
     function: Function
+    module: Module
 
 
 def may_patch(data: bytes) -> bool:
@@ -61,7 +63,7 @@ def _resolved(index: Index, scope: Module, written: list[_Written]) -> Iterator[
         cls = index.resolve_dotted(scope, owner)
         function = index.resolve_dotted(scope, value)
         if isinstance(cls, Class) and isinstance(function, Function) and _takes_mask(function):
-            yield Patch(cls, name, function)
+            yield Patch(cls, name, function, scope)
 
 
 def _statements(body: list[ast.stmt]) -> Iterator[ast.stmt]:

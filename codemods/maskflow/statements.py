@@ -190,7 +190,7 @@ def _class(node: ast.ClassDef, frame: Frame, evaluator: Evaluator) -> bool:
 
 def _import(node: ast.Import | ast.ImportFrom, frame: Frame, evaluator: Evaluator) -> bool:
     for name, target in imports(frame.module, node).items():
-        frame.env[name] = imported(target, evaluator)
+        frame.env[name] = imported(target, frame, evaluator)
     return True
 
 

@@ -68,6 +68,7 @@ class Summaries:
         claims: whether the model that was entered claims flex attention.
         eager: the model within it that is being evaluated and runs eager attention.
         composition: which model stands inside another.
+        comes_back: whether a function that was handed a BlockMask ever came back.
     """
 
     def __init__(self, index: Index, hierarchy: Hierarchy) -> None:
@@ -86,7 +87,7 @@ class Summaries:
         self._active: set[tuple[object, ...]] = set()
         self._instances: dict[tuple[object, ...], Instance] = {}
         self._module_values: dict[ast.expr, Value] = {}
-        self._comes_back: dict[Function, bool] = {}
+        self.comes_back: dict[Function, bool] = {}
         self._depth = 0
 
     def take_as_mended(self, lost: Iterable[Function]) -> None:
@@ -98,15 +99,6 @@ class Summaries:
             for key, outcome in self._outcomes.items()
             if functions.isdisjoint(outcome.record.asked)
         }
-
-    @property
-    def dead_ends(self) -> list[Function]:
-        """The functions that were handed a BlockMask and never came back, as far as can be told.
-
-        What stands behind a call of one was not looked at.
-        """
-        ends = (function for function, back in self._comes_back.items() if not back)
-        return sorted(ends, key=lambda function: (function.module.name, function.node.lineno))
 
     def invoke(
         self,
@@ -238,8 +230,8 @@ class Summaries:
             return _Outcome(self.evaluator.evaluate(node.body, frame), frame.record)
         reached = run(node.body, frame, self.evaluator)
         value = result(frame, reached)
-        if bound.carry_block() and (value or function not in self._comes_back):
-            self._comes_back[function] = bool(value or frame.yielded)
+        if bound.carry_block() and (value or function not in self.comes_back):
+            self.comes_back[function] = bool(value or frame.yielded)
         if frame.yielded:
             value = frozenset({List(union(*frame.yielded))})
         return _Outcome(value or UNKNOWN, frame.record)

@@ -25,6 +25,15 @@ class Work:
     objects_made: int = 0
     models_followed: int = 0
 
+    def add(self, other: Work) -> None:
+        """Count what somebody else did."""
+        for name, count in asdict(other).items():
+            setattr(self, name, getattr(self, name) + count)
+
+    def since(self, before: Work) -> Work:
+        """Return what was done since the counts were as ``before``."""
+        return Work(**{name: count - getattr(before, name) for name, count in asdict(self).items()})
+
     def as_dict(self) -> dict[str, int]:
         """Return the counts by name."""
         return asdict(self)

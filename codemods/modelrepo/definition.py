@@ -27,6 +27,11 @@ class Definition:
     line: int = field(compare=False)
 
 
+def definition_of(function: Function) -> Definition:
+    """Return a function of the index by its name."""
+    return Definition(function.module.path, function.qualname, function.node.lineno)
+
+
 def find_member(module: Module, qualname: str) -> Class | Function | ast.expr | None:
     """Return what ``qualname`` is in the text of ``module`` itself; what it inherits does not count."""
     top, *rest = qualname.split(".")

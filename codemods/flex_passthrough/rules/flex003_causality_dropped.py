@@ -34,6 +34,7 @@ from codemods.maskflow.index import External, Function
 from codemods.maskflow.memo import kept
 from codemods.maskflow.reach import Reach
 from codemods.maskflow.sites import Way
+from codemods.modelrepo.definition import Definition, definition_of
 
 
 @dataclass(frozen=True)
@@ -51,7 +52,7 @@ class TellOfCache:
     """Hand the builder the lengths and the offset; one that does not take them learns to."""
 
     builder: str
-    learns: Function | None = None
+    learns: Definition | None = None
 
     def apply(self, place: Place) -> Mended:
         """Add the arguments, and keep 4-D masks from the builder."""
@@ -86,7 +87,7 @@ def _diagnose_function(function: Function, hierarchy: Hierarchy) -> list[Diagnos
         inputs = read_inputs(function.node, branch.mask)
         told = {keyword.arg for keyword in branch.call.keywords}
         if inputs.cached and not told.intersection(LENGTHS) and len(branch.call.args) == 1:
-            mend = TellOfCache(branch.builder, None if _takes_lengths(builder) else builder)
+            mend = TellOfCache(branch.builder, None if _takes_lengths(builder) else definition_of(builder))
             message = f"{branch.builder} is not told of the cache: queries are fewer than keys then"
             found.append(Diagnosis("FLEX003", function, branch.call, message, (), mend, way=Way.GENERATION))
         returned = branch.bare_return

@@ -81,7 +81,7 @@ def _diagnoses(module: Module, index: Index) -> tuple[Diagnosis, ...]:
     unguarded = _unguarded_imports(module, index)
     # What the mends of these bind, they bind under the guard.
     names = {alias.name for statement in unguarded for alias in statement.names}
-    if _library_guards(index) and library_root(module.source.text) is not None:
+    if _library_guards(module, index) and library_root(module.source.text) is not None:
         names |= unbound.keys()
     return (*_unbound(unbound), *_unguarded(module, unguarded, found), *_evaluated(module, found, names))
 
@@ -94,7 +94,7 @@ def _unbound(unbound: dict[str, Use]) -> Iterator[Diagnosis]:
 
 def _unguarded_imports(module: Module, index: Index) -> dict[ast.ImportFrom, set[str]]:
     """Return the imports that should be under the library's guard, each with the names that it binds."""
-    if not _library_guards(index) or module.path.parts[-2:-1] == ("integrations",):
+    if not _library_guards(module, index) or module.path.parts[-2:-1] == ("integrations",):
         return {}
     return {
         statement: {alias.asname or alias.name for alias in statement.names}
@@ -141,10 +141,10 @@ def _evaluated(module: Module, found: list[Use], moved: set[str]) -> Iterator[Di
         yield _diagnosis(use.function, use.node, message, AskFirst(name))
 
 
-def _library_guards(index: Index) -> bool:
+def _library_guards(module: Module, index: Index) -> bool:
     """Whether the tree is a library that asks for flex attention with a function of its own."""
     package = index.tree.package.partition(".")[0]
-    utils = index.module(f"{package}.utils") if package else None
+    utils = index.module(f"{package}.utils", module) if package else None
     return utils is not None and isinstance(index.resolve(utils, GUARD), (Function, Class))
 
 

@@ -25,6 +25,7 @@ from codemods.maskflow.live import Capture, captures
 from codemods.maskflow.memo import kept
 from codemods.maskflow.reach import Reach
 from codemods.maskflow.sites import Way
+from codemods.modelrepo.definition import definition_of
 
 
 @dataclass(frozen=True)
@@ -51,7 +52,10 @@ def diagnose(reach: Reach) -> Iterator[Diagnosis]:
 def ties(reach: Reach) -> tuple[Tie, ...]:
     """Return what has to be cloned before a BlockMask of generation may reach attention."""
     harm = "alone, it would turn a crash into wrong tokens"
-    clones = (Tie("FLEX006", each.function, Clone(each.node.id), harm) for each in _captures_of(reach))
+    clones = (
+        Tie("FLEX006", definition_of(each.function), Clone(each.node.id), harm)
+        for each in _captures_of(reach)
+    )
     return tuple(dict.fromkeys(clones))
 
 

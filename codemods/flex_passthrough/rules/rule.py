@@ -11,6 +11,7 @@ from codemods.flex_passthrough.mends.imports import Need
 from codemods.maskflow.index import Function
 from codemods.maskflow.reach import Reach
 from codemods.maskflow.sites import Step, Way
+from codemods.modelrepo.definition import Definition
 from codemods.rewrite.edit import Edit
 
 
@@ -44,14 +45,14 @@ class Mended:
         needs: names to import.
         needs_window_helper: whether the edits call the function that slides a BlockMask. A tree gets
             that once; a file that has no such tree around it gets its own.
-        also: functions elsewhere that must be mended too for the edits to be right.
+        also: definitions elsewhere that must be mended too for the edits to be right.
         masks: what the edits ask whether it is a tensor, or a BlockMask, as it is written there.
     """
 
     edits: tuple[Edit, ...]
     needs: tuple[Need, ...] = ()
     needs_window_helper: bool = False
-    also: tuple[tuple[Mend, Function], ...] = ()
+    also: tuple[tuple[Mend, Definition], ...] = ()
     masks: tuple[str, ...] = ()
 
 
@@ -75,7 +76,7 @@ class Tie:
     """
 
     rule: str
-    function: Function
+    definition: Definition
     mend: Mend
     harm: str
 

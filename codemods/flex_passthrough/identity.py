@@ -1,0 +1,20 @@
+"""What identifies this tool, for everything that is remembered between runs."""
+
+from __future__ import annotations
+
+from functools import cache
+from pathlib import Path
+
+import codemods
+
+
+def own_identity() -> tuple[object, ...]:
+    """Return this tool's version, and the stat of its files for whoever works on it."""
+    return codemods.__version__, _own_files()
+
+
+@cache
+def _own_files() -> tuple[tuple[str, int, int], ...]:
+    folder = Path(codemods.__file__).parent
+    sources = sorted(folder.rglob("*.py"))
+    return tuple((str(p), p.stat().st_size, p.stat().st_mtime_ns) for p in sources)

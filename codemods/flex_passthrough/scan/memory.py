@@ -1,0 +1,181 @@
+"""The memory: what earlier runs found out about files, and what their models tell, in one SQLite file.
+
+A scan counts wherever the file and all that it depends on have the same content, in whatever folder the
+tree lies. Runs beside each other may share the file; one that is damaged, or cannot be written, is none.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import sqlite3
+import time
+from collections.abc import Callable, Iterable, Mapping
+from pathlib import Path
+from typing import TypeVar
+
+from codemods.flex_passthrough.scan.facts import Facts, Stamp
+
+# All scans together, in bytes; those that were not used for longest go first.
+LARGEST = 128 * 1024 * 1024
+
+_FORM = 1
+_TABLES = f"""
+BEGIN IMMEDIATE;
+DROP TABLE IF EXISTS facts;
+DROP TABLE IF EXISTS scans;
+CREATE TABLE facts (path TEXT PRIMARY KEY, size INTEGER, changed INTEGER, digest BLOB, models INTEGER,
+    patches INTEGER) WITHOUT ROWID;
+CREATE TABLE scans (key BLOB, depends BLOB, used INTEGER, data BLOB, PRIMARY KEY (key, depends));
+PRAGMA user_version = {_FORM};
+COMMIT;
+"""
+_SECONDS_TO_WAIT = 5.0
+_DAY = 24 * 60 * 60
+_DIGEST = 16
+_NOTHING = bytes(_DIGEST)
+
+# What a scan depends on: modules by name, with a digest of the content of each, None where there is none.
+Depends = Mapping[str, bytes | None]
+_T = TypeVar("_T")
+
+
+class Memory:
+    """What is remembered in a file. Where that cannot be used nothing is, and nothing fails."""
+
+    def __init__(self, file: Path) -> None:
+        self.file = file
+
+    def facts(self, folder: Path) -> dict[str, tuple[Stamp, Facts]]:
+        """Return the facts of the files below ``folder``, with the stat that they hold for."""
+
+        def read(database: sqlite3.Connection) -> dict[str, tuple[Stamp, Facts]]:
+            below = f"{folder}/", f"{folder}0"  # "0" comes after "/"
+            return {
+                path: ((size, changed), Facts(digest, bool(models), bool(patches)))
+                for path, size, changed, digest, models, patches in database.execute(
+                    "SELECT * FROM facts WHERE path > ? AND path < ?", below
+                )
+            }
+
+        return self._with(read, {})
+
+    def keep_facts(self, facts: Mapping[str, tuple[Stamp, Facts]]) -> None:
+        """Remember the facts of files, by their path."""
+        rows = [
+            (path, *stamp, each.digest, each.may_hold_models, each.may_patch)
+            for path, (stamp, each) in facts.items()
+        ]
+
+        def write(database: sqlite3.Connection) -> None:
+            with database:
+                database.executemany("REPLACE INTO facts VALUES (?, ?, ?, ?, ?, ?)", rows)
+
+        if rows:
+            self._with(write, None)
+
+    def scans(self, keys: Iterable[bytes], content: Callable[[str], bytes | None]) -> dict[bytes, bytes]:
+        """Return the packed scans that are known and still hold, by their key.
+
+        Args:
+            keys: those of the files to scan.
+            content: tells the digest of a module's content by its name; None where there is no such module.
+        """
+
+        def read(database: sqlite3.Connection) -> dict[bytes, bytes]:
+            found: dict[bytes, bytes] = {}
+            used = []
+            for key in keys:
+                for row, depends, last, data in database.execute(
+                    "SELECT rowid, depends, used, data FROM scans WHERE key = ? ORDER BY used DESC", (key,)
+                ).fetchall():
+                    body = _whole(data)
+                    if body is not None and _holds(depends, content):
+                        found[key] = body
+                        used += [(now, row)] if now - last > _DAY else []
+                        break
+            with database:
+                database.executemany("UPDATE scans SET used = ? WHERE rowid = ?", used)
+            return found
+
+        now = int(time.time())
+        return self._with(read, {})
+
+    def keep_scans(self, scans: Iterable[tuple[bytes, Depends, bytes]]) -> None:
+        """Remember scans: the key of each, what it depends on, and the packed scan."""
+        now = int(time.time())
+        rows = [(key, _packed(depends), now, _digest(data) + data) for key, depends, data in scans]
+
+        def write(database: sqlite3.Connection) -> None:
+            with database:
+                database.executemany("REPLACE INTO scans VALUES (?, ?, ?, ?)", rows)
+            _shrink(database)
+
+        if rows:
+            self._with(write, None)
+
+    def _with(self, work: Callable[[sqlite3.Connection], _T], otherwise: _T) -> _T:
+        try:
+            self.file.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+            with contextlib.closing(self._connect()) as database:
+                return work(database)
+        except (OSError, ValueError, sqlite3.Error):
+            return otherwise
+
+    def _connect(self) -> sqlite3.Connection:
+        database = sqlite3.connect(self.file, timeout=_SECONDS_TO_WAIT)
+        try:
+            (form,) = database.execute("PRAGMA user_version").fetchone()
+            if form != _FORM:
+                database.executescript(_TABLES)
+        except sqlite3.OperationalError:  # another run holds it
+            database.close()
+            raise
+        except sqlite3.DatabaseError:  # it is no database any more: the next run makes a new one
+            database.close()
+            self.file.unlink(missing_ok=True)
+            raise
+        return database
+
+
+def _shrink(database: sqlite3.Connection) -> None:
+    """Remove the scans that were not used for longest, down to half of the largest size allowed."""
+    length = "LENGTH(data) + LENGTH(depends)"
+    (size,) = database.execute(f"SELECT COALESCE(SUM({length}), 0) FROM scans").fetchone()
+    if size <= LARGEST:
+        return
+    gone = []
+    for row, each in database.execute(f"SELECT rowid, {length} FROM scans ORDER BY used, rowid"):
+        if size <= LARGEST // 2:
+            break
+        gone.append((row,))
+        size -= each
+    with database:
+        database.executemany("DELETE FROM scans WHERE rowid = ?", gone)
+    database.execute("VACUUM")
+
+
+def _digest(data: bytes) -> bytes:
+    return hashlib.blake2b(data, digest_size=_DIGEST).digest()
+
+
+def _whole(data: bytes) -> bytes | None:
+    """Return what was kept, or None where it was damaged."""
+    return data[_DIGEST:] if _digest(data[_DIGEST:]) == data[:_DIGEST] else None
+
+
+def _packed(depends: Depends) -> bytes:
+    """Return how many modules there are, their digests in the order of the names, and the names."""
+    names = sorted(depends)
+    digests = b"".join(depends[name] or _NOTHING for name in names)
+    return len(names).to_bytes(4, "big") + digests + "\0".join(names).encode("utf-8", "surrogateescape")
+
+
+def _holds(packed: bytes, content: Callable[[str], bytes | None]) -> bool:
+    """Whether every module has the content that it had."""
+    start, count = 4, int.from_bytes(packed[:4], "big")
+    names = packed[start + count * _DIGEST :].decode("utf-8", "surrogateescape").split("\0")
+    return all(
+        (content(name) or _NOTHING) == packed[start + at * _DIGEST : start + (at + 1) * _DIGEST]
+        for at, name in enumerate(names)
+    )

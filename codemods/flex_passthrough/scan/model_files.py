@@ -1,0 +1,63 @@
+"""Which files may hold models that take a mask: most of a tree is read no further."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from codemods.flex_passthrough.scan.facts import FileFacts
+from codemods.maskflow.index import Index
+from codemods.maskflow.patches import Patch, patches
+
+
+@dataclass(frozen=True)
+class ModelFiles:
+    """The files to scan, and those that put functions into classes from outside.
+
+    Attributes:
+        paths: where models are looked for.
+        patching: the files that put a function into a class, wherever that stands.
+    """
+
+    paths: tuple[Path, ...]
+    patching: tuple[Path, ...]
+
+
+def find_model_files(index: Index, files: Sequence[Path], facts: FileFacts) -> ModelFiles:
+    """Return the files among ``files`` whose models have to be followed.
+
+    The models around a class that gets a function from outside are looked at with it.
+    """
+    named = set(files)
+    found: dict[Path, None] = {}
+    may_patch = []
+    for path in files:
+        if facts.of(path).may_patch:
+            may_patch.append(path)
+        twin = _generated_twin(path)
+        if twin in named:
+            continue  # it comes by itself
+        if facts.of(twin or path).may_hold_models:
+            found[twin or path] = None
+    attached = attached_by(index, may_patch)
+    homes = dict.fromkeys(patch.cls.module.path for patch in attached)
+    patching = dict.fromkeys(patch.module.path for patch in attached)
+    return ModelFiles(tuple(found | homes), tuple(patching))
+
+
+def attached_by(index: Index, patching: Sequence[Path]) -> list[Patch]:
+    """Return what files put into classes from outside."""
+    modules = [module for path in patching if (module := index.module_at(path)) is not None]
+    return [patch for module in modules for patch in patches(index, module)]
+
+
+def _generated_twin(path: Path) -> Path | None:
+    """Return what is generated from a modular file, if that is there.
+
+    A modular file is written for the converter; the models that run stand in what it generates.
+    """
+    if not path.name.startswith("modular_"):
+        return None
+    twin = path.with_name("modeling_" + path.name.removeprefix("modular_"))
+    return twin if twin.is_file() else None

@@ -1,0 +1,108 @@
+"""All files of a run: each scanned on its own, and what they tell laid together."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from codemods.flex_passthrough.rules import RULES
+from codemods.flex_passthrough.rules.rule import Rule
+from codemods.flex_passthrough.scan.diagnosed import Diagnosed, FileScan
+from codemods.flex_passthrough.scan.facts import FileFacts
+from codemods.flex_passthrough.scan.memory import Memory
+from codemods.flex_passthrough.scan.model_files import find_model_files
+from codemods.flex_passthrough.scan.run import Run
+from codemods.maskflow.index import Index
+from codemods.maskflow.sites import Unfollowed
+from codemods.source.problem import Problem
+
+Progress = Callable[[str, int, int], None]
+
+
+@dataclass(frozen=True)
+class Scan:
+    """What the rules say of a tree, and where a BlockMask could not be followed.
+
+    Attributes:
+        unknown: calls that were handed one and could not be followed, and functions that never came
+            back, so that nothing is known of what stands behind them.
+        beyond: the packages outside the tree that such calls lead to, as they are imported.
+        depends_on: the names of the modules that all of this depends on, there or not.
+    """
+
+    diagnosed: list[Diagnosed]
+    unknown: list[Problem]
+    beyond: frozenset[str]
+    depends_on: frozenset[str] = frozenset()
+
+
+def scan(
+    index: Index,
+    files: Sequence[Path],
+    rules: Sequence[Rule] | None = None,
+    progress: Progress | None = None,
+    *,
+    jobs: int = 1,
+    memory: Memory | None = None,
+) -> Scan:
+    """Follow a BlockMask through every model in ``files`` and return what the rules say of it.
+
+    Args:
+        index: the tree that the files belong to; definitions outside ``files`` are read as needed.
+        files: where models are looked for.
+        rules: those to ask; all by default.
+        progress: told (what is done, steps done, steps in all).
+        jobs: how many processes may scan files beside each other.
+        memory: what earlier runs found out.
+    """
+    facts = FileFacts(memory.facts(index.tree.import_root) if memory is not None else None)
+    found = find_model_files(index, files, facts)
+    run = Run(index, found, list(RULES.values()) if rules is None else list(rules), facts, memory)
+    scans = run.remembered()
+    left = [path for path in found.paths if path not in scans]
+    for path, each in run.scanned(left, jobs):
+        scans[path] = each
+        if progress is not None:
+            progress("following masks", len(scans), len(found.paths))
+    for each in scans.values():
+        index.problems += [problem for problem in each.problems if problem not in index.problems]
+    return lay_together(scans[path] for path in found.paths)
+
+
+def lay_together(scans: Iterable[FileScan]) -> Scan:
+    """Return what the files of a tree tell together, in their order."""
+    diagnosed: dict[tuple[object, ...], Diagnosed] = {}
+    together = FileScan()
+    for each in scans:
+        for item in each.diagnosed:
+            known = diagnosed.setdefault(item.key, item)
+            if known is not item:
+                known.add(item)
+        together.unfollowed |= each.unfollowed
+        together.dead_ends |= each.dead_ends
+        together.come_back |= each.come_back
+        together.depends_on |= each.depends_on
+    beyond = frozenset(each.callee.partition(".")[0] for each in together.unfollowed if each.callee)
+    return Scan(list(diagnosed.values()), _unknown(together), beyond, frozenset(together.depends_on))
+
+
+def _unknown(together: FileScan) -> list[Problem]:
+    return sorted(
+        [
+            *(Problem(each.path, each.line, 1, _not_followed(each)) for each in together.unfollowed),
+            *(
+                Problem(
+                    path,
+                    line,
+                    1,
+                    f"{name} never comes back with a BlockMask: what follows it was not looked at",
+                )
+                for path, line, name in together.dead_ends - together.come_back
+            ),
+        ]
+    )
+
+
+def _not_followed(call: Unfollowed) -> str:
+    return f"a call{f' of {call.callee}' if call.callee else ''} with a BlockMask could not be followed"

@@ -1,0 +1,175 @@
+"""A scan by one process, by several, and from memory: always the same."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import sqlite3
+
+import pytest
+
+from codemods.flex_passthrough.rules import RULES
+from codemods.flex_passthrough.scan import Memory, file_scan, scan, workers
+from codemods.maskflow.index import Index
+from codemods.source.discover import discover
+from codemods.source.tree import locate_tree
+
+from ..rules.test_flex001_missing_passthrough import ASKS, BUILD, HEAD, model
+from ..test_cli import LIBRARY
+
+BROKEN = HEAD + model(ASKS + BUILD)
+TINY, OTHER = "pkg/models/tiny/modeling_tiny.py", "pkg/models/other/modeling_other.py"
+CHILD = "pkg/models/child/modeling_child.py"
+INHERITS = "from ..tiny.modeling_tiny import TinyModel\n\n\nclass ChildModel(TinyModel):\n    pass\n"
+FILES = {**LIBRARY, TINY: BROKEN, OTHER: BROKEN.replace("Tiny", "Other")}
+FILES |= {CHILD: INHERITS + "# torch, def forward, attention_mask\n"}
+
+
+@pytest.fixture
+def tree(write_tree):
+    root = write_tree(FILES)
+    age(root)
+    return root
+
+
+@pytest.fixture
+def memory(tmp_path):
+    return Memory(tmp_path / "memory" / "scans.sqlite")
+
+
+@pytest.fixture
+def scanned(monkeypatch):
+    """The names of the files that are really scanned, in this process."""
+    names = []
+    real = file_scan.scan_file
+
+    def counted(index, path, *rest):
+        names.append(path.name)
+        return real(index, path, *rest)
+
+    monkeypatch.setattr("codemods.flex_passthrough.scan.run.scan_file", counted)
+    return names
+
+
+def age(root):
+    for path in root.rglob("*.py"):
+        os.utime(path, (1_500_000_000, 1_500_000_000))
+
+
+def look(root, **options):
+    index = Index(locate_tree(root / "pkg"))
+    found = scan(index, discover([root / "pkg"], ()).files, **options)
+    return found, index
+
+
+def test_two_processes_tell_what_one_tells(tree, monkeypatch):
+    monkeypatch.setattr("codemods.flex_passthrough.scan.run.PORTION", 1)
+    monkeypatch.setattr(workers, "PORTION", 1)
+    alone, here = look(tree)
+    beside, there = look(tree, jobs=2)
+    assert alone == beside
+    assert len(alone.diagnosed) == 2
+    assert here.work.models_followed == there.work.models_followed == 3
+
+
+def test_few_files_are_not_worth_a_process(tree, scanned):
+    look(tree, jobs=8)
+    assert len(scanned) == 4
+
+
+def test_files_that_a_worker_dies_of_are_scanned_here(tree, scanned, monkeypatch):
+    monkeypatch.setattr("codemods.flex_passthrough.scan.run.PORTION", 1)
+    monkeypatch.setattr(workers, "PORTION", 2)
+    monkeypatch.setattr(workers, "_START", "import sys, os; os._exit(9)")
+    beside, _ = look(tree, jobs=2)
+    assert len(scanned) == 4
+    assert beside == look(tree)[0]
+
+
+def test_second_scan_remembers_all(tree, memory, scanned):
+    first, _ = look(tree, memory=memory)
+    del scanned[:]
+    second, index = look(tree, memory=memory)
+    assert first == second
+    assert not scanned and not index.read
+
+
+def test_changed_file_is_scanned_again_with_what_depends_on_it(tree, memory, scanned):
+    look(tree, memory=memory)
+    del scanned[:]
+    (tree / TINY).write_text(FILES[TINY] + "X = 1\n")
+    assert look(tree, memory=memory)[0] == look(tree)[0]
+    assert scanned[:2] == ["modeling_child.py", "modeling_tiny.py"] and len(scanned) == 2 + 4
+
+
+def test_module_that_appears_counts_where_it_was_looked_for(tree, memory):
+    text = FILES[TINY].replace("import torch\n", "import torch\nfrom .mask_helpers import helper\n", 1)
+    (tree / TINY).write_text(text.replace("attention_mask.dim()", "helper(attention_mask)"))
+    age(tree)
+    before, _ = look(tree, memory=memory)
+    (tree / "pkg/models/tiny/mask_helpers.py").write_text("def helper(mask):\n    return mask.ndim\n")
+    after, _ = look(tree, memory=memory)
+    assert after == look(tree)[0] != before
+
+
+def test_tree_elsewhere_with_the_same_content_needs_no_scan(tree, memory, scanned, tmp_path):
+    first, _ = look(tree, memory=memory)
+    copy = tmp_path / "elsewhere"
+    shutil.copytree(tree, copy)
+    del scanned[:]
+    second, _ = look(copy, memory=memory)
+    assert not scanned
+    assert [each.definition.path for each in second.diagnosed] == [copy / TINY, copy / OTHER]
+    assert [each.message for each in first.diagnosed] == [each.message for each in second.diagnosed]
+
+
+def test_other_rules_are_another_scan(tree, memory, scanned):
+    look(tree, memory=memory)
+    del scanned[:]
+    found, _ = look(tree, memory=memory, rules=[RULES["FLEX002"]])
+    assert len(scanned) == 4 and {each.rule for each in found.diagnosed} <= {"FLEX002"}
+
+
+def test_problems_are_remembered_with_the_scan(tree, memory, scanned):
+    broken = FILES[TINY].replace(
+        "def _update_causal_mask", "def nothing(:\n        pass\n\n    def _update_causal_mask"
+    )
+    (tree / TINY).write_text(broken)
+    age(tree)
+    _, first = look(tree, memory=memory)
+    _, second = look(tree, memory=memory)
+    assert first.problems and sorted(set(first.problems)) == sorted(set(second.problems))
+
+
+@pytest.mark.parametrize("damage", [b"", b"no database at all" * 100, None])
+def test_damaged_memory_is_none(tree, memory, damage):
+    expected, _ = look(tree, memory=memory)
+    if damage is None:
+        with sqlite3.connect(memory.file) as database:
+            database.execute("UPDATE scans SET data = substr(data, 1, length(data) - 1)")
+        database.close()
+    else:
+        memory.file.write_bytes(damage)
+    for _ in range(2):
+        assert look(tree, memory=memory)[0] == expected
+
+
+def test_memory_that_cannot_be_used_costs_nothing_but_time(tree, tmp_path):
+    (tmp_path / "file").touch()
+    assert look(tree, memory=Memory(tmp_path / "file" / "scans.sqlite"))[0] == look(tree)[0]
+
+
+def test_memory_is_bounded(tree, memory, monkeypatch):
+    look(tree, memory=memory)
+    monkeypatch.setattr("codemods.flex_passthrough.scan.memory.LARGEST", 1)
+    look(tree, memory=memory, rules=[RULES["FLEX002"]])
+    with sqlite3.connect(memory.file) as database:
+        assert database.execute("SELECT COUNT(*) FROM scans").fetchone() == (0,)
+    database.close()
+
+
+def test_file_changed_just_now_is_read_again_next_time(tree, memory):
+    text = FILES[TINY]
+    (tree / TINY).write_text(text)
+    look(tree, memory=memory)
+    assert str(tree / TINY) not in memory.facts(tree) and str(tree / OTHER) in memory.facts(tree)
