@@ -50,11 +50,11 @@ def call(node: ast.Call, frame: Frame, evaluator: Evaluator) -> Value:
         special = _special(node, node.func.id, frame, evaluator)
         if special is not None:
             return special
+    if isinstance(node.func, ast.Attribute) and node.func.attr in known.FROM_CONFIG:
+        return _from_config(node.func.value, arguments(node, frame, evaluator), frame, evaluator)
     callee = evaluator.evaluate(node.func, frame)
     given = arguments(node, frame, evaluator)
     if isinstance(node.func, ast.Attribute):
-        if node.func.attr in known.FROM_CONFIG:
-            return _from_config(node.func.value, given, frame, evaluator)
         targets.mutate(node.func, given, frame, evaluator)
         if node.func.attr in known.CALLS_ITS_ARGUMENT and given.positional:
             return _apply(given.positional[0], given.without(1), node, frame, evaluator)
@@ -119,8 +119,9 @@ def _from_config(maker: ast.expr, given: Arguments, frame: Frame, evaluator: Eva
     made: list[Value] = []
     for config in configs:
         of: Value = frozenset({config})
-        if auto.startswith("AutoModel") and isinstance(config, Config) and config.cls is not None:
-            model = evaluator.calls.composition.model(auto, config.cls)
+        if auto.startswith("AutoModel"):
+            known_class = config.cls if isinstance(config, Config) else None
+            model = evaluator.calls.composition.model(auto, known_class) if known_class is not None else None
             classes = [model] if model is not None else []
         else:
             classes = [atom.cls for atom in evaluator.evaluate(maker, frame) if isinstance(atom, ClassRef)]

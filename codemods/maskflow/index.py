@@ -50,7 +50,7 @@ class Index:
         self._modules: dict[str, Module | None] = {}
         self._paths: dict[str, Path | None] = {}
         self._resolving: set[tuple[str, str]] = set()
-        self._followed: dict[Import, Resolved | None] = {}
+        self._followed: dict[Import, tuple[Resolved | None, frozenset[str]]] = {}
 
     def module_at(self, path: Path) -> Module | None:
         """Return the module of a file, or None (and one problem) where it cannot be read or parsed."""
@@ -68,8 +68,10 @@ class Index:
 
         What is found out by the names in ``asking`` depends on it from now on.
         """
-        if asking is not None:
-            asking.asks.add(name)
+        return self._module(name, asking.asks if asking is not None else set())
+
+    def _module(self, name: str, asked: set[str]) -> Module | None:
+        asked.add(name)
         if name in self._modules:
             return self._modules[name]
         path = self.path_of(name)
@@ -156,11 +158,15 @@ class Index:
 
         None means that the name is not bound there (a builtin, or bound in a way not understood).
         """
+        return self._resolve(module, name, module.asks)
+
+    def _resolve(self, module: Module, name: str, asked: set[str]) -> Resolved | None:
+        """Resolve a name, and add to ``asked`` the modules that this led to."""
         binding = module.bindings.get(name)
         if binding is None:
-            return self._resolve_star(module, name)
+            return self._resolve_star(module, name, asked)
         if isinstance(binding, Import):
-            return self.follow(binding, module)
+            return self._follow(binding, asked)
         return binding
 
     def resolve_dotted(self, module: Module, written: ast.expr | str) -> Resolved | None:
@@ -186,50 +192,61 @@ class Index:
         return None
 
     def follow(self, target: Import, asking: Module) -> Resolved | None:
-        """Return what an import in ``asking`` brings.
+        """Return what an import in ``asking`` brings."""
+        return self._follow(target, asking.asks)
 
-        What was found while modules wait for each other is not kept.
-        """
-        if target in self._followed:
-            asking.asks.update(_asked_by(target))
-            return self._followed[target]
-        waiting = bool(self._resolving)
-        found = self._look_up(target, asking)
-        if not waiting:
-            self._followed[target] = found
+    def _follow(self, target: Import, asked: set[str]) -> Resolved | None:
+        """Follow an import; what was found while modules wait for each other is not kept."""
+        if target not in self._followed:
+            waiting = bool(self._resolving)
+            led_to: set[str] = set()
+            found = self._look_up(target, led_to)
+            if waiting:
+                asked |= led_to
+                return found
+            self._followed[target] = found, frozenset(led_to)
+        found, known = self._followed[target]
+        asked |= known
         return found
 
-    def _look_up(self, target: Import, asking: Module) -> Resolved | None:
-        module = self.module(target.module, asking)
+    def _look_up(self, target: Import, asked: set[str]) -> Resolved | None:
+        module = self._module(target.module, asked)
         if module is None:
             # A folder without __init__.py has no module of its own, but may hold one of that name.
-            inner = self.module(f"{target.module}.{target.name}", asking) if target.name else None
+            inner = self._module(f"{target.module}.{target.name}", asked) if target.name else None
             path = target.module if target.name is None else f"{target.module}.{target.name}"
             return inner or External(path)
         if target.name is None:
             return module
+        if module.star_imports and target.name not in module.bindings:
+            # What a package brings by `*` may be half the tree; a module of its own by that name is meant.
+            inner = self._module(f"{target.module}.{target.name}", asked)
+            if inner is not None:
+                return inner
         key = (target.module, target.name)
         if key in self._resolving:  # modules that import each other's names
             return None
         self._resolving.add(key)
         try:
-            found = self.resolve(module, target.name)
+            found = self._resolve(module, target.name, asked)
         finally:
             self._resolving.discard(key)
-        return found or self.module(f"{target.module}.{target.name}", asking) or External(".".join(key))
+        return found or self._module(f"{target.module}.{target.name}", asked) or External(".".join(key))
 
-    def _resolve_star(self, module: Module, name: str) -> Resolved | None:
+    def _resolve_star(self, module: Module, name: str, asked: set[str]) -> Resolved | None:
         for starred in module.star_imports:
             key = (starred, name)
-            module.asks.add(starred)
-            if key in self._resolving or not self._may_bind(starred, name):
+            if key in self._resolving:
                 continue
-            other = self.module(starred, module)
+            asked.add(starred)
+            if not self._may_bind(starred, name):
+                continue
+            other = self._module(starred, asked)
             if other is None:
                 continue
             self._resolving.add(key)
             try:
-                found = self.resolve(other, name)
+                found = self._resolve(other, name, asked)
             finally:
                 self._resolving.discard(key)
             if found is not None:
@@ -263,8 +280,3 @@ class Index:
             return None
         self._modules[name] = module
         return module
-
-
-def _asked_by(target: Import) -> tuple[str, ...]:
-    """Return the names of modules that an import may ask for."""
-    return (target.module,) if target.name is None else (target.module, f"{target.module}.{target.name}")

@@ -173,3 +173,22 @@ def test_file_changed_just_now_is_read_again_next_time(tree, memory):
     (tree / TINY).write_text(text)
     look(tree, memory=memory)
     assert str(tree / TINY) not in memory.facts(tree) and str(tree / OTHER) in memory.facts(tree)
+
+
+def test_file_that_a_package_may_bring_by_star_is_no_dependency_of_those_that_take_a_module_from_it(
+    write_tree, memory, scanned
+):
+    """Half of a library's files say ``from ... import initialization``, and the package brings all models."""
+    takes = FILES[TINY].replace("import torch\n", "import torch\nfrom ... import initialization as init\n", 1)
+    takes = takes.replace("attention_mask.dim()", "init.dimensions(attention_mask)")
+    files = {**FILES, TINY: takes, "pkg/initialization.py": "def dimensions(mask):\n    return mask.ndim\n"}
+    root = write_tree(files)
+    (root / "pkg/__init__.py").write_text("from .models import *\n")
+    (root / "pkg/models/__init__.py").write_text("from .other.modeling_other import *\n")
+    age(root)
+    first, _ = look(root, memory=memory)
+    assert "ndim" in " ".join(each.message for each in first.diagnosed)
+    del scanned[:]
+    (root / OTHER).write_text(FILES[OTHER] + "initialization = 1\n")
+    look(root, memory=memory)
+    assert scanned == ["modeling_other.py"]
