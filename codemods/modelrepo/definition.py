@@ -69,7 +69,11 @@ def is_deletion_marker(member: object) -> bool:
 
     The converter's sign for it is a body that only raises: ``raise AttributeError("...")``.
     """
-    if not isinstance(member, Function) or isinstance(member.node, ast.Lambda):
+    if (
+        not isinstance(member, Function)
+        or not member.mentions("raise")
+        or isinstance(member.node, ast.Lambda)
+    ):
         return False
     body = member.node.body
     return len(body) == 1 and isinstance(body[0], ast.Raise) and isinstance(body[0].exc, ast.Call)
@@ -86,7 +90,11 @@ def statements_before_super(member: object) -> int | None:
     None where there is no such call: the converter inlines what is a statement of the method's own
     body, or what such a statement returns; a call within an expression stays a call.
     """
-    if not isinstance(member, Function) or isinstance(member.node, ast.Lambda):
+    if (
+        not isinstance(member, Function)
+        or not member.mentions("super")
+        or isinstance(member.node, ast.Lambda)
+    ):
         return None
     for count, statement in enumerate(member.node.body[docstring_length(member.node) :]):
         value = statement.value if isinstance(statement, (ast.Expr, ast.Return)) else None
@@ -109,7 +117,8 @@ def docstring_length(node: DefinitionNode) -> int:
 
 def is_bare(cls: Class) -> bool:
     """Whether a class adds nothing to what it inherits: ``pass``, ``...`` or a docstring alone."""
-    return all(
+    # What has members need not be parsed whole to see that it has more than a docstring.
+    return not cls.members and all(
         isinstance(statement, ast.Pass)
         or (isinstance(statement, ast.Expr) and isinstance(statement.value, ast.Constant))
         for statement in cls.node.body

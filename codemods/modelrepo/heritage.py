@@ -17,6 +17,7 @@ from codemods.modelrepo.definition import (
     is_deletion_marker,
     line_of,
 )
+from codemods.modelrepo.layout import MODEL_FILE
 from codemods.modelrepo.naming import Renaming, cased_name, prefix_of
 
 
@@ -51,6 +52,18 @@ class Heritage:
             return self._at(modular, qualname)
         return self._of_dependency(modular, top, rest)
 
+    def may_give(self, parent: Module, name: str, modular: Module, new_name: str) -> bool:
+        """Whether what a file generated from ``modular`` calls ``new_name`` may be ``name`` of ``parent``.
+
+        What the modular file binds may come from anywhere. All else bears the name that it has in the
+        parent's file, with the model's name in it replaced.
+        """
+        if new_name in modular.bindings:
+            return True
+        return parent is not modular and any(
+            names.get(name) == new_name for names in self._new_names(modular, parent)
+        )
+
     def inlined_by(self, modular: Module, qualname: str) -> Definition | None:
         """Return the parent's method whose body the converter puts into ``qualname`` of ``modular``.
 
@@ -61,6 +74,10 @@ class Heritage:
         if isinstance(cls, Class) and rest and inlines_super(find_member(modular, qualname)):
             return self._inherited(cls, rest)
         return None
+
+    def may_be_parent(self, path: Path) -> bool:
+        """Whether a file's name is one of those that :meth:`parents_of` may return."""
+        return _is_model_file(path) or ".modeling_" in f".{self.index.tree.module_name(path)}"
 
     def parents_of(self, modular: Module) -> tuple[Module, ...]:
         """Return the other models' files that ``modular`` takes definitions from.
@@ -222,8 +239,7 @@ def _is_other_model(cls: Class, base: Class) -> bool:
 
 def _is_model_file(path: Path) -> bool:
     """Whether the converter would look into ``path`` for a parent; a package's own base classes it keeps."""
-    kinds = "modeling|configuration|tokenization|processing|image_processing|feature_extraction"
-    return re.match(rf"(?:{kinds})_", path.name) is not None and path.stem != "modeling_utils"
+    return re.match(MODEL_FILE, path.name) is not None and path.stem != "modeling_utils"
 
 
 def _class_names(module: Module) -> list[str]:
