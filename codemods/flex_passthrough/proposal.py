@@ -10,10 +10,10 @@ from codemods.flex_passthrough.scan import Diagnosed
 from codemods.flex_passthrough.settings import Mode, Settings
 from codemods.maskflow.index import Function
 from codemods.maskflow.sites import Way
-from codemods.modelrepo.definition import Definition
+from codemods.modelrepo.definition import Definition, lines_of
 from codemods.modelrepo.family import Member, Repository
 from codemods.review.finding import Finding, Safety, Step
-from codemods.source.position import span_of, split_lines
+from codemods.source.position import span_of
 from codemods.source.tree import Tree
 
 # What reports call the origins of a definition.
@@ -109,7 +109,7 @@ def _finding(tree: Tree, repository: Repository, item: Diagnosed, root: Definiti
     return Finding(
         rule=diagnosis.rule,
         path=source.name,
-        span=span_of(diagnosis.node, split_lines(source.text)),
+        span=span_of(diagnosis.node, lines_of(diagnosis.function.module)),
         qualname=diagnosis.function.qualname,
         message=diagnosis.message,
         safety=safety,

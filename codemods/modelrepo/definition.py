@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import ast
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from codemods.maskflow.index import Class, Function, Module
+from codemods.maskflow.memo import kept
+from codemods.source.position import split_lines
 
 DefinitionNode = ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef
 
@@ -32,13 +34,26 @@ def find_member(module: Module, qualname: str) -> Class | Function | ast.expr | 
     top, *rest = qualname.split(".")
     found: object = module.bindings.get(top)
     for name in rest:
-        found = found.members.get(name) if isinstance(found, Class) else None
+        # To cut a class into its members takes long, and most classes are asked for what they do not have.
+        found = found.members.get(name) if isinstance(found, Class) and found.mentions(name) else None
     return found if isinstance(found, (Class, Function, ast.expr)) else None
 
 
 def line_of(member: Class | Function | ast.expr) -> int:
     """Return the line on which a member starts, decorators not counted."""
     return member.lineno if isinstance(member, ast.expr) else member.line
+
+
+@kept  # many comments and findings ask for the lines of one file
+def lines_of(module: Module) -> list[str]:
+    """Return the lines of a module's text, line ends kept."""
+    return split_lines(module.source.text)
+
+
+@kept
+def definitions_in(module: Module) -> Sequence[tuple[str, DefinitionNode]]:
+    """Return what :func:`walk_definitions` finds in a module."""
+    return list(walk_definitions(module.syntax.body))
 
 
 def walk_definitions(body: list[ast.stmt], prefix: str = "") -> Iterator[tuple[str, DefinitionNode]]:

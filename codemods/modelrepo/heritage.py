@@ -7,7 +7,8 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from codemods.maskflow.hierarchy import Hierarchy
-from codemods.maskflow.index import Class, Function, Import, Index, Module
+from codemods.maskflow.index import Assignment, Class, Function, Import, Index, Module
+from codemods.maskflow.memo import kept
 from codemods.modelrepo.change import names_in
 from codemods.modelrepo.definition import (
     Definition,
@@ -127,7 +128,7 @@ class Heritage:
             if not rest:
                 return self._at(base.module, base.qualname)
             for member in (name, *self._former_names(cls.module, base, name)):
-                if member in base.members:
+                if base.mentions(member) and member in base.members:
                     return self._at(base.module, _join(f"{base.qualname}.{member}", inner))
         for base in bases:
             owner, _ = self.hierarchy.find_with_owner(base, name)
@@ -221,15 +222,26 @@ class Heritage:
                 )
                 if name not in seen and not own and binding is not None and not isinstance(binding, Import):
                     seen.add(name)
-                    waiting += names_in(
-                        binding.node if isinstance(binding, (Class, Function)) else binding.value
-                    )
+                    waiting += _mentioned(binding)
             self._reach[key] = frozenset(seen)
         return self._reach[key]
 
     def _at(self, module: Module, qualname: str) -> Definition | None:
         member = find_member(module, qualname)
         return None if member is None else Definition(module.path, qualname, line_of(member))
+
+
+@kept  # many models take over the same definitions
+def _mentioned(definition: Class | Function | Assignment) -> frozenset[str]:
+    """Return the names that a definition mentions, or none, where it mentions no other of its file."""
+    if isinstance(definition, Assignment):
+        return names_in(definition.value)
+    others = (
+        name
+        for name, bound in definition.module.bindings.items()
+        if name != definition.name and not isinstance(bound, Import)
+    )
+    return names_in(definition.node) if any(map(definition.mentions, others)) else frozenset()
 
 
 def _is_other_model(cls: Class, base: Class) -> bool:
