@@ -82,7 +82,7 @@ def require_imports(
             new = _add_attempt(new, module, need.name or module)
         else:
             new = _add_guarded(new, module, need.name, root, guard, limit)
-    return edits_between(text, new)
+    return edits_between(text, new) if new != text else []
 
 
 def library_root(text: str) -> str | None:
