@@ -44,7 +44,7 @@ def _is_like(one: object, other: object) -> bool:
     if type(one) is not type(other):
         return False
     if isinstance(one, ast.AST):
-        fields = (field for field in one._fields if field not in ("ctx", "kind"))
+        fields = (field for field in one._fields if field != "ctx")
         return all(_is_like(getattr(one, field, None), getattr(other, field, None)) for field in fields)
     if isinstance(one, list) and isinstance(other, list):
         return len(one) == len(other) and all(map(_is_like, one, other))
