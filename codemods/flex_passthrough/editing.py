@@ -12,13 +12,14 @@ from codemods.flex_passthrough.era import INTEGRATION
 from codemods.flex_passthrough.mends.annotations import annotate_mask
 from codemods.flex_passthrough.mends.cannot import CannotMend
 from codemods.flex_passthrough.mends.imports import GUARD, Need, library_root, require_imports
-from codemods.flex_passthrough.mends.slices import first_line
+from codemods.flex_passthrough.mends.slices import first_line, read
 from codemods.flex_passthrough.mends.width import line_width
 from codemods.flex_passthrough.mends.window_helper import HELPER, add_window_helper
 from codemods.flex_passthrough.rules.rule import Mend, Place
 from codemods.flex_passthrough.syntax import find_definition
 from codemods.maskflow.binding import absolute
 from codemods.maskflow.index import Function, Index, Module
+from codemods.maskflow.parsing import NOT_PYTHON
 from codemods.modelrepo.definition import Definition
 from codemods.review.change import Change
 from codemods.rewrite.check import check_parses
@@ -89,11 +90,12 @@ class Workshop:
             CannotMend: if the definition is not there, or not what the mend expects.
         """
         module = self._module(definition.path)
-        node = find_definition(module.syntax, definition.qualname)
+        syntax = _syntax(module)
+        node = find_definition(syntax, definition.qualname)
         if node is None:
             raise CannotMend(f"{module.source.name} holds no {definition.qualname}")
         width, guard = self._width(module.source), self._guard(module)
-        place = Place(module.source.text, node, module.syntax, width, body_start, guard)
+        place = Place(module.source.text, node, syntax, width, body_start, guard)
         try:
             mended = mend.apply(place)
         except CannotMend as error:
@@ -201,6 +203,14 @@ class Workshop:
         """Return the tree's own flex-attention module, if it may be edited."""
         found = sorted(path for path in self._files if path.parts[-2:] == INTEGRATION)
         return self._index.module_at(found[0]) if found else None
+
+
+def _syntax(module: Module) -> ast.Module:
+    """Return a file's syntax tree: the one that the mends read; the module reports where there is none."""
+    try:
+        return read(module.source.text).tree
+    except (CannotMend, *NOT_PYTHON):
+        return module.syntax
 
 
 class Bench:

@@ -14,6 +14,7 @@ from codemods.modelrepo.definition import Definition
 from codemods.modelrepo.family import Repository
 from codemods.review.decision import decision_id
 from codemods.review.finding import Finding, Safety, Status
+from codemods.rewrite.check import RewriteError
 from codemods.rewrite.edit import OverlappingEdits
 from codemods.source.problem import SourceError
 
@@ -181,7 +182,7 @@ def settle(findings: Iterable[Finding], status: Status, reason: str) -> None:
 def _lay(planned: Planned, mendable: list[Finding], bench: Bench) -> None:
     try:
         files = bench.accept(planned.trial.edits)
-    except (CannotMend, OverlappingEdits, RecursionError, SourceError) as error:
+    except (CannotMend, OverlappingEdits, RecursionError, RewriteError, SourceError) as error:
         settle(mendable, Status.FAILED, _reason(error))
         return
     planned.accepted = True

@@ -6,9 +6,12 @@ import ast
 from collections.abc import Iterator
 from functools import lru_cache
 
+from codemods.maskflow.memo import kept
+
 Definition = ast.FunctionDef | ast.AsyncFunctionDef
 
 
+@kept
 def parents(function: ast.AST) -> dict[ast.AST, ast.AST]:
     """Return the parent of every node below ``function``."""
     return {child: node for node in ast.walk(function) for child in ast.iter_child_nodes(node)}
@@ -22,17 +25,33 @@ def ancestors(node: ast.AST, above: dict[ast.AST, ast.AST]) -> Iterator[ast.AST]
 
 def same_text(node: ast.AST, text: str) -> bool:
     """Whether ``node`` is an expression that reads as ``text``, formatting aside."""
-    return isinstance(node, ast.expr) and isinstance(node, _kind(text)) and ast.unparse(node) == text
+    expected = _expression(text)
+    return expected is not None and _is_like(node, expected)
 
 
-@lru_cache(maxsize=256)  # to write an expression out costs more than to see that it is of another kind
-def _kind(text: str) -> type[ast.expr]:
+@lru_cache(maxsize=256)  # to write each expression out costs far more than to compare it with this one
+def _expression(text: str) -> ast.expr | None:
+    """Return the expression that is written out as ``text``, None where there is no such."""
     try:
-        return type(ast.parse(text, mode="eval").body)
+        node = ast.parse(text, mode="eval").body
     except SyntaxError:
-        return ast.expr
+        return None
+    return node if ast.unparse(node) == text else None
 
 
+def _is_like(one: object, other: object) -> bool:
+    """Whether two nodes, or parts of nodes, are written out alike."""
+    if type(one) is not type(other):
+        return False
+    if isinstance(one, ast.AST):
+        fields = (field for field in one._fields if field != "ctx")
+        return all(_is_like(getattr(one, field, None), getattr(other, field, None)) for field in fields)
+    if isinstance(one, list) and isinstance(other, list):
+        return len(one) == len(other) and all(map(_is_like, one, other))
+    return one == other
+
+
+@kept  # the questions of several rules and mends are asked of one function
 def in_order(function: ast.AST) -> list[ast.AST]:
     """Return the nodes of ``function`` in the order in which they stand in the text."""
     found: list[ast.AST] = []

@@ -9,8 +9,8 @@ from collections.abc import Iterable, Iterator
 from codemods.maskflow.index import Class, Function
 from codemods.maskflow.memo import kept
 
-# How a change in place is written, as far as text tells.
-_CHANGE_IN_PLACE = re.compile(r"\bself[\s)]*\.\s*\w+[\s)]*\.\s*(?:\w*[^\W_])?_\s*\(")
+# How a change in place is written, as far as text tells. What it starts with is what a search is quick for.
+_CHANGE_IN_PLACE = re.compile(r"self(?<!\wself)[\s)]*\.\s*\w+[\s)]*\.\s*(?:\w*[^\W_])?_\s*\(")
 
 
 def live_getters(classes: Iterable[Class]) -> frozenset[str]:
@@ -26,9 +26,9 @@ def live_getters(classes: Iterable[Class]) -> frozenset[str]:
         found = {
             method.name
             for cls, attributes in changed.items()
-            if attributes or any(cls.mentions(f".{name}") for name in names)
+            if (asked := {name for name in names if cls.mentions(f".{name}")}) or attributes
             for method in cls.members.values()
-            if isinstance(method, Function) and _hands_out(method, attributes, names)
+            if isinstance(method, Function) and _hands_out(method, attributes, asked)
         }
         if found <= names:
             return frozenset(names)

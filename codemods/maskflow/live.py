@@ -82,20 +82,22 @@ class _Names:
         self.steps = steps
         self.live = set(parameters)
         self.getters = _getters(function.module, walk.index)
+        self.body = list(own_nodes(function.node))
 
     def walk(self) -> frozenset[int | None]:
         """Follow assignments, calls and nested functions; return the live items of the result."""
-        body = list(own_nodes(self.function.node))
-        for node in body:
+        for node in self.body:
             if isinstance(node, ast.Assign):
                 for target in node.targets:
                     self._assign(target, node.value)
-        for node in body:
+        for node in self.body:
             if isinstance(node, ast.Call):
                 self._call(node)
             elif isinstance(node, (ast.FunctionDef, ast.Lambda)) and node is not self.function.node:
                 self._nested(node)
-        returned = [node.value for node in body if isinstance(node, ast.Return) and node.value is not None]
+        returned = [
+            node.value for node in self.body if isinstance(node, ast.Return) and node.value is not None
+        ]
         return frozenset(item for value in returned for item in self._items(value))
 
     def _assign(self, target: ast.expr, value: ast.expr) -> None:
@@ -142,7 +144,7 @@ class _Names:
         found = self.outer.index.resolve(self.function.module, func.id)
         if isinstance(found, Function):
             return [found]
-        for node in own_nodes(self.function.node):
+        for node in self.body if self.function.mentions(MASK_TABLE) else ():
             if (
                 isinstance(node, ast.Assign)
                 and [ast.unparse(target) for target in node.targets] == [func.id]

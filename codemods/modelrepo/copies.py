@@ -8,8 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from codemods.maskflow.index import Index, Module
-from codemods.modelrepo.definition import find_member, first_line, walk_definitions
-from codemods.source.position import split_lines
+from codemods.modelrepo.definition import definitions_in, find_member, first_line
 
 MARK = b"Copied from"
 IGNORE_MARK = "# Ignore copy"
@@ -92,9 +91,9 @@ def copied_definition(module: Module, comment: CopyComment) -> str | None:
 
     Between the comment and the definition may stand decorators, other comments and blank lines.
     """
-    lines = split_lines(module.source.text)
+    lines = module.lines
     nearest: tuple[int, str] | None = None
-    for qualname, node in walk_definitions(module.syntax.body):
+    for qualname, node in definitions_in(module):
         start = first_line(node)
         if start > comment.line and (nearest is None or start < nearest[0]):
             nearest = start, qualname
@@ -147,9 +146,9 @@ def _file_of(index: Index, parts: list[str]) -> Path:
 
 def is_ignored(module: Module, qualname: str) -> bool:
     """Whether a member of a copied class is marked ``# Ignore copy``: it is the copy's own."""
-    lines = split_lines(module.source.text)
+    lines = module.lines
     end_before = 0
-    for name, node in walk_definitions(module.syntax.body):
+    for name, node in definitions_in(module):
         if name == qualname:
             block = lines[end_before : node.end_lineno]
             return any(IGNORE_MARK in line for line in block)

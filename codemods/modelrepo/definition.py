@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import ast
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from codemods.maskflow.index import Class, Function, Module
+from codemods.maskflow.memo import kept
 
 DefinitionNode = ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef
 
@@ -37,13 +38,20 @@ def find_member(module: Module, qualname: str) -> Class | Function | ast.expr | 
     top, *rest = qualname.split(".")
     found: object = module.bindings.get(top)
     for name in rest:
-        found = found.members.get(name) if isinstance(found, Class) else None
+        # To cut a class into its members takes long, and most classes are asked for what they do not have.
+        found = found.members.get(name) if isinstance(found, Class) and found.mentions(name) else None
     return found if isinstance(found, (Class, Function, ast.expr)) else None
 
 
 def line_of(member: Class | Function | ast.expr) -> int:
     """Return the line on which a member starts, decorators not counted."""
     return member.lineno if isinstance(member, ast.expr) else member.line
+
+
+@kept
+def definitions_in(module: Module) -> Sequence[tuple[str, DefinitionNode]]:
+    """Return what :func:`walk_definitions` finds in a module."""
+    return list(walk_definitions(module.syntax.body))
 
 
 def walk_definitions(body: list[ast.stmt], prefix: str = "") -> Iterator[tuple[str, DefinitionNode]]:
@@ -74,7 +82,11 @@ def is_deletion_marker(member: object) -> bool:
 
     The converter's sign for it is a body that only raises: ``raise AttributeError("...")``.
     """
-    if not isinstance(member, Function) or isinstance(member.node, ast.Lambda):
+    if (
+        not isinstance(member, Function)
+        or not member.mentions("raise")
+        or isinstance(member.node, ast.Lambda)
+    ):
         return False
     body = member.node.body
     return len(body) == 1 and isinstance(body[0], ast.Raise) and isinstance(body[0].exc, ast.Call)
@@ -91,7 +103,11 @@ def statements_before_super(member: object) -> int | None:
     None where there is no such call: the converter inlines what is a statement of the method's own
     body, or what such a statement returns; a call within an expression stays a call.
     """
-    if not isinstance(member, Function) or isinstance(member.node, ast.Lambda):
+    if (
+        not isinstance(member, Function)
+        or not member.mentions("super")
+        or isinstance(member.node, ast.Lambda)
+    ):
         return None
     for count, statement in enumerate(member.node.body[docstring_length(member.node) :]):
         value = statement.value if isinstance(statement, (ast.Expr, ast.Return)) else None
@@ -114,7 +130,8 @@ def docstring_length(node: DefinitionNode) -> int:
 
 def is_bare(cls: Class) -> bool:
     """Whether a class adds nothing to what it inherits: ``pass``, ``...`` or a docstring alone."""
-    return all(
+    # What has members need not be parsed whole to see that it has more than a docstring.
+    return not cls.members and all(
         isinstance(statement, ast.Pass)
         or (isinstance(statement, ast.Expr) and isinstance(statement.value, ast.Constant))
         for statement in cls.node.body

@@ -58,6 +58,7 @@ class Repository:
         self._steps: dict[Definition, tuple[Definition | None, CopyComment | None]] = {}
         self._roots: dict[Definition, Definition] = {}
         self._members: dict[Definition, tuple[Member, ...]] = {}
+        self._children: dict[Path, tuple[Path, ...]] = {}
         self._copy_targets: dict[CopyComment, str | None] = {}
         self._copies_by_name: dict[str, list[CopyComment]] | None = None
 
@@ -231,23 +232,29 @@ class Repository:
         if parent.path in self.layout.generated_by:
             yield from self.layout.generated_by[parent.path]
             return
-        for modular, generated in self.layout.generated_by.items():
-            if parent.path.stem.encode() in self.layout.modular_text(modular):
-                module = self.index.module_at(modular)
-                if module is not None and any(
-                    other.path == parent.path for other in self.heritage.parents_of(module)
-                ):
-                    yield from generated
+        if parent.path not in self._children:
+            self._children[parent.path] = tuple(self._children_of(parent.path))
+        yield from self._children[parent.path]
+
+    def _children_of(self, path: Path) -> Iterator[Path]:
+        """Yield what is generated from the modular files that take definitions from another model's file."""
+        for modular in self.layout.modulars_naming(path) if self.heritage.may_be_parent(path) else ():
+            module = self.index.module_at(modular)
+            if module is not None and any(other.path == path for other in self.heritage.parents_of(module)):
+                yield from self.layout.generated_by[modular]
 
     def _candidates(self, path: Path, parent: Definition) -> Iterator[Definition]:
         """Yield the definitions in ``path`` that have the shape of ``parent``, whatever their prefix."""
-        module = self.index.module_at(path)
-        rest = parent.qualname.partition(".")[2]
-        if module is None:
+        module, modular = self.index.module_at(path), self._modular(path)
+        source = self.index.module_at(parent.path)
+        top, _, rest = parent.qualname.partition(".")
+        if module is None or modular is None or source is None:
             return
         # A name that holds the parent's model's name has the child's instead.
         renamed = parent.path.parent.name in rest.lower()
         for name, binding in module.bindings.items():
+            if not self.heritage.may_give(source, top, modular, name):
+                continue  # to retrace where each definition of each generated file comes from takes long
             if not rest and isinstance(binding, (Class, Function)):
                 yield Definition(path, name, line_of(binding))
             elif rest and isinstance(binding, Class):

@@ -7,7 +7,8 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from codemods.maskflow.hierarchy import Hierarchy
-from codemods.maskflow.index import Class, Function, Import, Index, Module
+from codemods.maskflow.index import Assignment, Class, Function, Import, Index, Module
+from codemods.maskflow.memo import kept
 from codemods.modelrepo.change import names_in
 from codemods.modelrepo.definition import (
     Definition,
@@ -17,6 +18,7 @@ from codemods.modelrepo.definition import (
     is_deletion_marker,
     line_of,
 )
+from codemods.modelrepo.layout import MODEL_FILE
 from codemods.modelrepo.naming import Renaming, cased_name, prefix_of
 
 
@@ -51,6 +53,18 @@ class Heritage:
             return self._at(modular, qualname)
         return self._of_dependency(modular, top, rest)
 
+    def may_give(self, parent: Module, name: str, modular: Module, new_name: str) -> bool:
+        """Whether what a file generated from ``modular`` calls ``new_name`` may be ``name`` of ``parent``.
+
+        What the modular file binds may come from anywhere. All else bears the name that it has in the
+        parent's file, with the model's name in it replaced.
+        """
+        if new_name in modular.bindings:
+            return True
+        return parent is not modular and any(
+            names.get(name) == new_name for names in self._new_names(modular, parent)
+        )
+
     def inlined_by(self, modular: Module, qualname: str) -> Definition | None:
         """Return the parent's method whose body the converter puts into ``qualname`` of ``modular``.
 
@@ -61,6 +75,10 @@ class Heritage:
         if isinstance(cls, Class) and rest and inlines_super(find_member(modular, qualname)):
             return self._inherited(cls, rest)
         return None
+
+    def may_be_parent(self, path: Path) -> bool:
+        """Whether a file's name is one of those that :meth:`parents_of` may return."""
+        return _is_model_file(path) or ".modeling_" in f".{self.index.tree.module_name(path)}"
 
     def parents_of(self, modular: Module) -> tuple[Module, ...]:
         """Return the other models' files that ``modular`` takes definitions from.
@@ -110,7 +128,7 @@ class Heritage:
             if not rest:
                 return self._at(base.module, base.qualname)
             for member in (name, *self._former_names(cls.module, base, name)):
-                if member in base.members:
+                if base.mentions(member) and member in base.members:
                     return self._at(base.module, _join(f"{base.qualname}.{member}", inner))
         for base in bases:
             owner, _ = self.hierarchy.find_with_owner(base, name)
@@ -204,15 +222,26 @@ class Heritage:
                 )
                 if name not in seen and not own and binding is not None and not isinstance(binding, Import):
                     seen.add(name)
-                    waiting += names_in(
-                        binding.node if isinstance(binding, (Class, Function)) else binding.value
-                    )
+                    waiting += _mentioned(binding)
             self._reach[key] = frozenset(seen)
         return self._reach[key]
 
     def _at(self, module: Module, qualname: str) -> Definition | None:
         member = find_member(module, qualname)
         return None if member is None else Definition(module.path, qualname, line_of(member))
+
+
+@kept  # many models take over the same definitions
+def _mentioned(definition: Class | Function | Assignment) -> frozenset[str]:
+    """Return the names that a definition mentions, or none, where it mentions no other of its file."""
+    if isinstance(definition, Assignment):
+        return names_in(definition.value)
+    others = (
+        name
+        for name, bound in definition.module.bindings.items()
+        if name != definition.name and not isinstance(bound, Import)
+    )
+    return names_in(definition.node) if any(map(definition.mentions, others)) else frozenset()
 
 
 def _is_other_model(cls: Class, base: Class) -> bool:
@@ -222,8 +251,7 @@ def _is_other_model(cls: Class, base: Class) -> bool:
 
 def _is_model_file(path: Path) -> bool:
     """Whether the converter would look into ``path`` for a parent; a package's own base classes it keeps."""
-    kinds = "modeling|configuration|tokenization|processing|image_processing|feature_extraction"
-    return re.match(rf"(?:{kinds})_", path.name) is not None and path.stem != "modeling_utils"
+    return re.match(MODEL_FILE, path.name) is not None and path.stem != "modeling_utils"
 
 
 def _class_names(module: Module) -> list[str]:

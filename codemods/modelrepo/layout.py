@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Iterable
 from functools import cached_property
 from pathlib import Path
@@ -12,6 +13,12 @@ from codemods.modelrepo.copies import CopyComment, find_comments
 from codemods.source.problem import Problem, SourceError
 from codemods.source.text import read_bytes
 from codemods.source.tree import Tree
+
+# What the names of models' files start with.
+MODEL_FILE = "(?:modeling|configuration|tokenization|processing|image_processing|feature_extraction)_"
+
+# How code writes one of them.
+_NAMED = re.compile(rb"%b[\w.]+" % MODEL_FILE.encode())
 
 
 class Layout:
@@ -29,7 +36,6 @@ class Layout:
         self._heads: dict[Path, bytes] = {}
         self._modular_of: dict[Path, Path | None] = {}
         self._comments_in: dict[Path, tuple[CopyComment, ...]] = {}
-        self._texts: dict[Path, bytes] = {}
 
     def is_generated(self, path: Path) -> bool:
         """Whether the file at ``path`` carries the banner of the converter."""
@@ -80,11 +86,15 @@ class Layout:
             self._comments_in[path] = tuple(find_comments(path, self._read(path)))
         return self._comments_in[path]
 
-    def modular_text(self, modular: Path) -> bytes:
-        """Return the bytes of a modular file, for a look before it is parsed."""
-        if modular not in self._texts:
-            self._texts[modular] = self._read(modular)
-        return self._texts[modular]
+    def modulars_naming(self, path: Path) -> list[Path]:
+        """Return the modular files whose bytes name the model file at ``path``, as an import of it does."""
+        stem = path.stem.encode()
+        return [modular for modular, named in self._named_in.items() if stem in named]
+
+    @cached_property
+    def _named_in(self) -> dict[Path, bytes]:
+        """The model files that each modular file names: its text is searched once, not for every file."""
+        return {modular: b" ".join(set(_NAMED.findall(self._read(modular)))) for modular in self.generated_by}
 
     def _head(self, path: Path) -> bytes:
         if path not in self._heads:

@@ -39,6 +39,7 @@ def test_one_model(work):
     assert counts["models_followed"] == 1
     assert counts["functions_evaluated"] <= 20
     assert counts["definitions_parsed"] <= 10  # not the 80 methods that no mask reaches
+    assert counts["files_parsed"] <= 2  # short ones, and not the one that is edited: its mends parse that
     assert counts["libcst_characters"] <= 2 * len(LONG) // 10
 
 

@@ -10,7 +10,7 @@ from codemods.flex_passthrough.mends.cannot import CannotMend
 from codemods.flex_passthrough.mends.hunks import edits_between
 from codemods.flex_passthrough.mends.import_place import add_import, import_statement
 from codemods.flex_passthrough.mends.names import Import, dotted, local_name
-from codemods.flex_passthrough.mends.slices import Text, first_line, read
+from codemods.flex_passthrough.mends.slices import Text, first_line, read, top_level
 from codemods.flex_passthrough.mends.width import indent_unit, indentation, line_width
 from codemods.rewrite.edit import Edit
 
@@ -82,21 +82,17 @@ def require_imports(
             new = _add_attempt(new, module, need.name or module)
         else:
             new = _add_guarded(new, module, need.name, root, guard, limit)
-    return edits_between(text, new)
+    return edits_between(text, new) if new != text else []
 
 
 def library_root(text: str) -> str | None:
     """Return how a file reaches its library's top package: dots, a package's name, or None."""
-    modules = [dotted(node) for node in _all_imports(read(text).tree) if isinstance(node, ast.ImportFrom)]
+    modules = [dotted(node) for node in top_level(text) if isinstance(node, ast.ImportFrom)]
     for module in modules:
         dots = module[: len(module) - len(module.lstrip("."))]
         if dots and module.lstrip(".").partition(".")[0] in ("utils", "modeling_utils", "cache_utils"):
             return dots
     return "transformers" if any(module.partition(".")[0] == "transformers" for module in modules) else None
-
-
-def _all_imports(tree: ast.Module) -> list[Import]:
-    return [statement for statement in tree.body if isinstance(statement, Import)]
 
 
 def _resolve(module: str, root: str | None) -> str:

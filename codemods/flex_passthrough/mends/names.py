@@ -6,7 +6,8 @@ import ast
 from collections.abc import Iterator, Sequence
 
 from codemods.flex_passthrough.mends.cannot import CannotMend
-from codemods.flex_passthrough.mends.slices import read
+from codemods.flex_passthrough.mends.slices import top_level
+from codemods.maskflow.outline import Piece
 
 Import = ast.Import | ast.ImportFrom
 
@@ -28,14 +29,14 @@ def local_name(text: str, module: str, name: str | None) -> str | None:
     Raises:
         CannotMend: if the file gives the name itself to something else.
     """
-    tree = read(text).tree
-    for statement in imports_in(tree.body):
+    body = top_level(text)
+    for statement in imports_in([each for each in body if isinstance(each, ast.stmt)]):
         for alias in statement.names:
             found = _name_through(statement, alias, module, name)
             if found is not None:
                 return found
     if name is not None:
-        _refuse_if_taken(tree, name)
+        _refuse_if_taken(body, name)
     return None
 
 
@@ -73,14 +74,15 @@ def _name_through(statement: Import, alias: ast.alias, module: str, name: str | 
     return f"{bound}.{name}" if (source, alias.name) == (package, last) else None
 
 
-def _refuse_if_taken(tree: ast.Module, name: str) -> None:
-    for statement in tree.body:
+def _refuse_if_taken(body: Sequence[ast.stmt | Piece], name: str) -> None:
+    for statement in body:
         targets: list[ast.expr] = getattr(statement, "targets", [getattr(statement, "target", None)])
         taken = getattr(statement, "name", None) == name or any(
             isinstance(target, ast.Name) and target.id == name for target in targets
         )
         if taken:
-            raise CannotMend(f"{name} means something else in this file, see line {statement.lineno}")
+            line = statement.line if isinstance(statement, Piece) else statement.lineno
+            raise CannotMend(f"{name} means something else in this file, see line {line}")
 
 
 def dotted(statement: ast.ImportFrom) -> str:

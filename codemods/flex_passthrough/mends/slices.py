@@ -16,6 +16,8 @@ import libcst as cst
 from libcst.metadata import CodeRange, MetadataWrapper, PositionProvider
 
 from codemods.flex_passthrough.mends.cannot import CannotMend
+from codemods.maskflow.definitions import in_order
+from codemods.maskflow.outline import Piece, outline
 from codemods.source.position import Span, character_column, split_lines
 
 Function = ast.FunctionDef | ast.AsyncFunctionDef
@@ -68,6 +70,23 @@ def read(text: str) -> Text:
         raise CannotMend(f"the file does not parse: {error}") from error
     lines = split_lines(text)
     return Text(text, lines, [0, *accumulate(map(len, lines))], tree)
+
+
+@lru_cache(maxsize=8)
+def top_level(text: str) -> list[ast.stmt | Piece]:
+    """Return what stands at the top level of a file, in order; of its definitions, where they stand.
+
+    Raises:
+        CannotMend: if the text is not valid Python, as far as it is parsed.
+    """
+    cut = outline(text)
+    if cut is None:
+        return list(read(text).tree.body)
+    try:
+        body = ast.parse(cut.rest).body
+    except (SyntaxError, ValueError) as error:
+        raise CannotMend(f"the file does not parse: {error}") from error
+    return list(in_order(body, cut.pieces))
 
 
 @dataclass(frozen=True)

@@ -22,6 +22,7 @@ from codemods.flex_passthrough.rules.flex003_causality_dropped import creates_bl
 from codemods.flex_passthrough.rules.rule import Diagnosis, Mended, Place, Rule
 from codemods.maskflow.hierarchy import Hierarchy
 from codemods.maskflow.index import Function
+from codemods.maskflow.memo import kept
 from codemods.maskflow.reach import Reach
 from codemods.maskflow.sites import Step
 
@@ -57,8 +58,12 @@ def diagnose(reach: Reach) -> Iterator[Diagnosis]:
                 )
 
 
-def _builders(function: Function, hierarchy: Hierarchy) -> Iterator[tuple[Function, int]]:
-    """Yield who makes masks of other queries than the keys', and the line that asks for one."""
+@kept  # models share the functions that make their masks
+def _builders(function: Function, hierarchy: Hierarchy) -> list[tuple[Function, int]]:
+    """Return who makes masks of other queries than the keys', and the lines that ask for one."""
+    if not function.mentions("is_causal") or not function.mentions("query_length"):
+        return []
+    found = []
     for call in ast.walk(function.node):
         if not isinstance(call, ast.Call):
             continue
@@ -67,7 +72,8 @@ def _builders(function: Function, hierarchy: Hierarchy) -> Iterator[tuple[Functi
             continue
         builder = hierarchy.index.resolve_dotted(function.module, call.func)
         if isinstance(builder, Function) and creates_block_mask(builder, hierarchy):
-            yield builder, call.lineno
+            found.append((builder, call.lineno))
+    return found
 
 
 RULE = Rule(
