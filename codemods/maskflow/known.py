@@ -55,6 +55,11 @@ PLAIN_SETTINGS: dict[str, object] = {"output_router_logits": False}
 # Class methods that make a model of a configuration.
 FROM_CONFIG = frozenset({"from_config", "_from_config"})
 
+# Methods of a tensor that give the same mask in another type, memory or shape.
+CONVERSIONS = frozenset(
+    {"to", "contiguous", "type", "type_as", "bool", "float", "long", "int", "view", "reshape"}
+)
+
 # Methods of a model's base class that have nothing to do with masks and are costly to follow.
 NOT_FOLLOWED = frozenset({"post_init", "init_weights", "_init_weights", "tie_weights", "from_pretrained"})
 

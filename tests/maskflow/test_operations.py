@@ -70,3 +70,26 @@ def test_means_something_else(forward, name):
 @pytest.mark.parametrize("name", HARMLESS)
 def test_harmless(operations, name):
     assert operations(HARMLESS[name]) == []
+
+
+CONVERTED = "m = attention_mask.{} if attention_mask is not None else None\nm.argmax(-1)"
+
+
+@pytest.mark.parametrize("call", ["view(-1, 4)", "bool()", "contiguous()"])
+def test_what_breaks_behind_a_conversion_is_found_in_the_same_run(operations, call):
+    name = call.partition("(")[0]
+    expected = [f"a BlockMask has no attribute '{each}'" for each in (name, "argmax")]
+    assert operations(CONVERTED.format(call)) == expected
+
+
+NO_CONVERSION = {
+    "counted": CONVERTED.format("sum(-1)"),
+    "whatever_the_mask_is": "m = attention_mask.bool() if input_ids is not None else None\nm.argmax(-1)",
+    "converted_for_good": "m = attention_mask.bool()\nm.argmax(-1)",
+    "function": "m = bool(attention_mask) if attention_mask is not None else None\nm.argmax(-1)",
+}
+
+
+@pytest.mark.parametrize("name", NO_CONVERSION)
+def test_what_is_made_of_a_mask_is_no_mask(operations, name):
+    assert not any("argmax" in each for each in operations(NO_CONVERSION[name]))
