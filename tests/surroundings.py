@@ -353,6 +353,37 @@ CROSS = (
 """
 )
 
+SCORING = """\
+from torch.nn.attention.flex_attention import BlockMask, flex_attention
+
+
+def flex_attention_forward(module, query, key, value, attention_mask, position_bias=None, **kwargs):
+    block_mask = attention_mask if isinstance(attention_mask, BlockMask) else None
+    score_mask = attention_mask if block_mask is None else None
+
+    # example
+        return score
+
+    return flex_attention(query, key, value, score_mod=score_mod, block_mask=block_mask)
+"""
+
+TABLE = """\
+from torch import nn
+
+from .integrations.flex_attention import flex_attention_forward
+
+
+class PreTrainedModel(nn.Module):
+    _supports_flex_attn = False
+
+
+ALL_ATTENTION_FUNCTIONS = {"flex_attention": flex_attention_forward}
+"""
+
+BIASED = forward("")[MODEL].replace(
+    "attention_mask=attention_mask", "attention_mask, position_bias=self.bias"
+)
+
 FALLS_THROUGH = """\
             if isinstance(attention_mask, BlockMask):
                 return attention_mask
@@ -419,6 +450,7 @@ SURROUNDINGS: Mapping[str, list[dict[str, str]]] = {
     "FLEX005": [{MODEL: BOUND}, {MODEL: ASKED}],
     "FLEX006": [{"pkg/cache_utils.py": CACHE, MASKS: CAPTURE, MODEL: CAPTURING}],
     "FLEX007": [{BUILDER: NUMBERING, MODEL: CROSS}],
+    "FLEX008": [{BUILDER: SCORING, "pkg/modeling_utils.py": TABLE, MODEL: BIASED}],
 }
 
 

@@ -31,8 +31,9 @@ from codemods.maskflow.values import (
 )
 
 # Names that stand for the table of attention functions, whatever module they come from.
+ATTENTION_TABLE = "ALL_ATTENTION_FUNCTIONS"
 MASK_TABLE = "ALL_MASK_ATTENTION_FUNCTIONS"
-ATTENTION_TABLES = frozenset({"ALL_ATTENTION_FUNCTIONS", MASK_TABLE})
+ATTENTION_TABLES = frozenset({ATTENTION_TABLE, MASK_TABLE})
 
 # What a configuration says of its attention implementation while flex attention runs, and in a part
 # of the model that does not claim it.
