@@ -73,6 +73,23 @@ PASSTHROUGH = HEAD + METHOD + """\
         return torch.full((4, 4), torch.finfo(dtype).min, dtype=dtype, device=device).triu(1)
 """
 
+JOINING = HEAD + FLEX_HEAD + """\
+
+class TinyModel(PreTrainedModel):
+    _supports_flex_attn = True
+
+    def forward(self, input_ids=None, attention_mask=None):
+        hidden_states = self.embed_tokens(input_ids)
+        mask = self.prepare_dynamic_mask(hidden_states, self.dynamic(hidden_states), attention_mask)
+        return ALL_ATTENTION_FUNCTIONS[self.config._attn_implementation](self, hidden_states, mask)
+
+    def prepare_dynamic_mask(self, hidden_states, dynamic_mask, attention_mask=None):
+        # example
+                attention_mask = torch.where(attention_mask, 0.0, -1e9)
+            attn_mask = attn_mask.masked_fill(attention_mask[:, :, :, : attn_mask.shape[-1]] != 0, -1e9)
+        return attn_mask
+"""
+
 WINDOWED = (
     HEAD
     + FLEX_HEAD
@@ -408,7 +425,7 @@ GENERATING = {
 
 # The packages for the examples of each page, in their order.
 SURROUNDINGS: Mapping[str, list[dict[str, str]]] = {
-    "FLEX001": [{MODEL: PASSTHROUGH}],
+    "FLEX001": [{MODEL: PASSTHROUGH}, {MODEL: JOINING}],
     "FLEX002": [
         forward(
             "if cache_position is not None:\n"
