@@ -457,6 +457,7 @@ SURROUNDINGS: Mapping[str, list[dict[str, str]]] = {
         GENERATING,
         {BUILDER: LEARNED, MODEL: SLIDING},
         GENERATING,
+        forward("causal_attention_mask = torch.triu(hidden_states.new_ones(4, 4))\n# example\n"),
     ],
     "FLEX003": [
         {BUILDER: LEARNED, MODEL: CAUSAL.replace("REST", FALLS_THROUGH)},

@@ -19,7 +19,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from codemods.flex_passthrough.mends.dense_join import is_made_dense, left_out, make_dense, refuses_block_mask
-from codemods.flex_passthrough.mends.imports import BLOCK_MASK, Need, library_root
+from codemods.flex_passthrough.mends.imports import BLOCK_MASK, CREATE_MASK, Need, library_root
 from codemods.flex_passthrough.mends.names import local_name
 from codemods.flex_passthrough.mends.passthrough import insert_passthrough
 from codemods.flex_passthrough.rules.rule import (
@@ -34,8 +34,6 @@ from codemods.flex_passthrough.rules.rule import (
 from codemods.flex_passthrough.syntax import implementation_asked, same_text
 from codemods.maskflow.index import Function
 from codemods.maskflow.reach import MaskMethod, Reach
-
-_CREATE_MASK = Need(BLOCK_MASK.module, "create_mask", guarded=True)
 
 
 @dataclass(frozen=True)
@@ -73,7 +71,7 @@ class DenseJoin:
         """Make it dense right before, where there is a BlockMask at all."""
         available = _availability(place)
         edits = make_dense(place.text, place.node.lineno, self.mask, "BlockMask", available, place.width)
-        needs = [BLOCK_MASK, _CREATE_MASK]
+        needs = [BLOCK_MASK, CREATE_MASK]
         if _guards(place) and place.guard is not None:
             needs.append(Need(".utils", place.guard))
         return Mended(tuple(edits), tuple(needs) if edits else (), masks=(self.mask,))
