@@ -217,14 +217,15 @@ def conditional(node: ast.IfExp, frame: Frame, evaluator: Evaluator) -> Value:
 def _unconverted(node: ast.IfExp, frame: Frame, evaluator: Evaluator) -> Value:
     """Return the BlockMask of ``mask.view(...) if mask is not None else None``: it is one once mended.
 
-    What breaks behind the conversion is found in the same run then.
+    What breaks behind the conversion is found in the same run then. The mask of a step of ``generate`` goes
+    into a dict with all other inputs, and is followed no further.
     """
     call = node.body
     if not isinstance(call, ast.Call) or not isinstance(call.func, ast.Attribute):
         return NOTHING
     mask = call.func.value
     asked = f"{ast.unparse(mask)} is not None"
-    if call.func.attr not in CONVERSIONS or ast.unparse(node.test) != asked:
+    if evaluator.calls.generating or call.func.attr not in CONVERSIONS or ast.unparse(node.test) != asked:
         return NOTHING
     return frozenset(atom for atom in evaluator.evaluate(mask, frame) if isinstance(atom, Block))
 

@@ -67,6 +67,9 @@ NOT_FOLLOWED = frozenset({"post_init", "init_weights", "_init_weights", "tie_wei
 # What a library asks before it uses flex attention, which is what runs here.
 HOLDS = "is_torch_flex_attn_available"
 
+# What a library asks to serve flash attention, which is not what runs here.
+FAILS = "is_flash_attention_requested"
+
 # Calls that return a BlockMask of their own.
 MAKES_BLOCK_MASK = frozenset({"torch.nn.attention.flex_attention.create_block_mask"})
 
