@@ -18,8 +18,6 @@ PAGE, DATA = Path("docs/results.md"), Path("docs/results.json")
 
 # Why cells are not ok after the repair, where that is known: what the cell's line says, and the cause.
 CAUSES = (
-    (r"^Doge", "Doge's own attention drops every mask under flex attention; no mask's doing"),
-    (r"score_mod IndexError", "T5's position bias has a batch of one and is indexed by row: no mask's doing"),
     (r"^MobileBert.* backward", "gradients differ by 5e-4 without any mask too"),
     (r"^DiffusionGemma.*(padding|offset|backward_none|backward_document)", "wrong without a BlockMask too"),
     (r"^Fuyu.*persimmon", "the language model, Persimmon, does not claim flex attention and runs eager"),
@@ -29,9 +27,8 @@ CAUSES = (
         "eager attention takes no dense mask there: the reference is given one by hand, without the window",
     ),
     (r"^PegasusX", "its encoder computes block-local attention itself"),
-    (r"^CLIP", "its layers add the mask to a causal one of their own"),
     (r"^Udop.*BlockMask", "the mask is extended by image patches, which no BlockMask can be"),
-    (r"^Sam3", "the prompt's mask is put together with another one, which no BlockMask can be"),
+    (r"^Sam3", "the prompt's mask hides padding in attention to images, of which a BlockMask says nothing"),
 )
 OPEN = "not mended when this was measured"
 

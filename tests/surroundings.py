@@ -73,6 +73,23 @@ PASSTHROUGH = HEAD + METHOD + """\
         return torch.full((4, 4), torch.finfo(dtype).min, dtype=dtype, device=device).triu(1)
 """
 
+JOINING = HEAD + FLEX_HEAD + """\
+
+class TinyModel(PreTrainedModel):
+    _supports_flex_attn = True
+
+    def forward(self, input_ids=None, attention_mask=None):
+        hidden_states = self.embed_tokens(input_ids)
+        mask = self.prepare_dynamic_mask(hidden_states, self.dynamic(hidden_states), attention_mask)
+        return ALL_ATTENTION_FUNCTIONS[self.config._attn_implementation](self, hidden_states, mask)
+
+    def prepare_dynamic_mask(self, hidden_states, dynamic_mask, attention_mask=None):
+        # example
+                attention_mask = torch.where(attention_mask, 0.0, -1e9)
+            attn_mask = attn_mask.masked_fill(attention_mask[:, :, :, : attn_mask.shape[-1]] != 0, -1e9)
+        return attn_mask
+"""
+
 WINDOWED = (
     HEAD
     + FLEX_HEAD
@@ -353,6 +370,37 @@ CROSS = (
 """
 )
 
+SCORING = """\
+from torch.nn.attention.flex_attention import BlockMask, flex_attention
+
+
+def flex_attention_forward(module, query, key, value, attention_mask, position_bias=None, **kwargs):
+    block_mask = attention_mask if isinstance(attention_mask, BlockMask) else None
+    score_mask = attention_mask if block_mask is None else None
+
+    # example
+        return score
+
+    return flex_attention(query, key, value, score_mod=score_mod, block_mask=block_mask)
+"""
+
+TABLE = """\
+from torch import nn
+
+from .integrations.flex_attention import flex_attention_forward
+
+
+class PreTrainedModel(nn.Module):
+    _supports_flex_attn = False
+
+
+ALL_ATTENTION_FUNCTIONS = {"flex_attention": flex_attention_forward}
+"""
+
+BIASED = forward("")[MODEL].replace(
+    "attention_mask=attention_mask", "attention_mask, position_bias=self.bias"
+)
+
 FALLS_THROUGH = """\
             if isinstance(attention_mask, BlockMask):
                 return attention_mask
@@ -377,7 +425,7 @@ GENERATING = {
 
 # The packages for the examples of each page, in their order.
 SURROUNDINGS: Mapping[str, list[dict[str, str]]] = {
-    "FLEX001": [{MODEL: PASSTHROUGH}],
+    "FLEX001": [{MODEL: PASSTHROUGH}, {MODEL: JOINING}],
     "FLEX002": [
         forward(
             "if cache_position is not None:\n"
@@ -409,6 +457,7 @@ SURROUNDINGS: Mapping[str, list[dict[str, str]]] = {
         GENERATING,
         {BUILDER: LEARNED, MODEL: SLIDING},
         GENERATING,
+        forward("causal_attention_mask = torch.triu(hidden_states.new_ones(4, 4))\n# example\n"),
     ],
     "FLEX003": [
         {BUILDER: LEARNED, MODEL: CAUSAL.replace("REST", FALLS_THROUGH)},
@@ -419,6 +468,7 @@ SURROUNDINGS: Mapping[str, list[dict[str, str]]] = {
     "FLEX005": [{MODEL: BOUND}, {MODEL: ASKED}],
     "FLEX006": [{"pkg/cache_utils.py": CACHE, MASKS: CAPTURE, MODEL: CAPTURING}],
     "FLEX007": [{BUILDER: NUMBERING, MODEL: CROSS}],
+    "FLEX008": [{BUILDER: SCORING, "pkg/modeling_utils.py": TABLE, MODEL: BIASED}],
 }
 
 

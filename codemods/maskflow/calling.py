@@ -139,8 +139,8 @@ def apply(atom: Atom, given: Arguments, node: ast.Call, frame: Frame, evaluator:
     if isinstance(atom, Bound):
         if atom.function.name in known.NOT_FOLLOWED:
             return UNKNOWN
-        if atom.function.name == known.HOLDS:
-            return TRUE
+        if atom.function.name in (known.HOLDS, known.FAILS):
+            return TRUE if atom.function.name == known.HOLDS else FALSE
         return evaluator.calls.invoke(atom.function, atom.receiver, given, node, frame)
     if isinstance(atom, Closure):
         return evaluator.calls.invoke_closure(atom, given)
@@ -186,8 +186,9 @@ def _interface(table: AttentionInterface, given: Arguments, evaluator: Evaluator
 def _call_outside(
     atom: Outside, given: Arguments, node: ast.Call, frame: Frame, evaluator: Evaluator
 ) -> Value:
-    if atom.path.rpartition(".")[2] == known.HOLDS:
-        return TRUE
+    name = atom.path.rpartition(".")[2]
+    if name in (known.HOLDS, known.FAILS):
+        return TRUE if name == known.HOLDS else FALSE
     if atom.path in known.CALLS_ITS_ARGUMENT and given.positional:
         return _apply(given.positional[0], given.without(1), node, frame, evaluator)
     if atom.path == "functools.partial" and given.positional:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from codemods.maskflow.definitions import dotted
 from codemods.maskflow.frame import Environment, Frame, join
+from codemods.maskflow.known import CONVERSIONS
 from codemods.maskflow.narrowing import (
     Answers,
     has_dimensions,
@@ -207,8 +208,26 @@ def conditional(node: ast.IfExp, frame: Frame, evaluator: Evaluator) -> Value:
         if env is not None:
             frame.env = env
             held.append(evaluator.evaluate(arm, frame))
+            if arm is node.body:
+                held.append(_unconverted(node, frame, evaluator))
     frame.env = before
     return union(*held) or UNKNOWN
+
+
+def _unconverted(node: ast.IfExp, frame: Frame, evaluator: Evaluator) -> Value:
+    """Return the BlockMask of ``mask.view(...) if mask is not None else None``: it is one once mended.
+
+    What breaks behind the conversion is found in the same run then. The mask of a step of ``generate`` goes
+    into a dict with all other inputs, and is followed no further.
+    """
+    call = node.body
+    if not isinstance(call, ast.Call) or not isinstance(call.func, ast.Attribute):
+        return NOTHING
+    mask = call.func.value
+    asked = f"{ast.unparse(mask)} is not None"
+    if evaluator.calls.generating or call.func.attr not in CONVERSIONS or ast.unparse(node.test) != asked:
+        return NOTHING
+    return frozenset(atom for atom in evaluator.evaluate(mask, frame) if isinstance(atom, Block))
 
 
 def _counts_dimensions(node: ast.expr) -> ast.expr | None:

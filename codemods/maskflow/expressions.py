@@ -36,11 +36,13 @@ class Calls(Protocol):
     """How the evaluator reaches into other functions and classes of the tree.
 
     Attributes:
+        generating: whether a step of ``generate`` is followed.
         wide: whether anything may be given to a model, or tokens and masks only.
         eager: the model within the model that is being evaluated and runs eager attention.
         composition: which model stands inside another.
     """
 
+    generating: bool
     wide: bool
     eager: Class | None
     composition: Composition

@@ -31,8 +31,9 @@ from codemods.maskflow.values import (
 )
 
 # Names that stand for the table of attention functions, whatever module they come from.
+ATTENTION_TABLE = "ALL_ATTENTION_FUNCTIONS"
 MASK_TABLE = "ALL_MASK_ATTENTION_FUNCTIONS"
-ATTENTION_TABLES = frozenset({"ALL_ATTENTION_FUNCTIONS", MASK_TABLE})
+ATTENTION_TABLES = frozenset({ATTENTION_TABLE, MASK_TABLE})
 
 # What a configuration says of its attention implementation while flex attention runs, and in a part
 # of the model that does not claim it.
@@ -55,11 +56,19 @@ PLAIN_SETTINGS: dict[str, object] = {"output_router_logits": False}
 # Class methods that make a model of a configuration.
 FROM_CONFIG = frozenset({"from_config", "_from_config"})
 
+# Methods of a tensor that give the same mask in another type, memory or shape.
+CONVERSIONS = frozenset(
+    {"to", "contiguous", "type", "type_as", "bool", "float", "long", "int", "view", "reshape"}
+)
+
 # Methods of a model's base class that have nothing to do with masks and are costly to follow.
 NOT_FOLLOWED = frozenset({"post_init", "init_weights", "_init_weights", "tie_weights", "from_pretrained"})
 
 # What a library asks before it uses flex attention, which is what runs here.
 HOLDS = "is_torch_flex_attn_available"
+
+# What a library asks to serve flash attention, which is not what runs here.
+FAILS = "is_flash_attention_requested"
 
 # Calls that return a BlockMask of their own.
 MAKES_BLOCK_MASK = frozenset({"torch.nn.attention.flex_attention.create_block_mask"})

@@ -39,6 +39,11 @@ class Step:
     qualname: str
     parameter: str
 
+    @property
+    def what(self) -> str:
+        """What is passed: the BlockMask, or something else that is lost where one is made or used."""
+        return "the BlockMask" if "mask" in self.parameter or not self.parameter else self.parameter
+
 
 @dataclass
 class Finding:

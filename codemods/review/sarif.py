@@ -121,7 +121,7 @@ def _result(report: Report, decision: Decision, finding: Finding) -> Json:
 
 def _step(report: Report, step: Step) -> Json:
     location = _location(report, step.path, {"startLine": step.line})
-    location["message"] = {"text": f"the BlockMask enters {step.qualname}({step.parameter})"}
+    location["message"] = {"text": f"{step.what} enters {step.qualname}({step.parameter})"}
     return location
 
 

@@ -64,7 +64,7 @@ def explain(finding: Finding) -> Iterator[str]:
     for depth, step in enumerate(finding.steps):
         where = f"{printable(step.path)}:{step.line}"
         verb = "enters" if depth == 0 else "is passed to"
-        yield f"{'  ' * depth}{where}: the BlockMask {verb} {step.qualname}({step.parameter})"
+        yield f"{'  ' * depth}{where}: {step.what} {verb} {step.qualname}({step.parameter})"
     models = ", ".join(finding.models[:4]) + (", ..." if len(finding.models) > 4 else "")
     yield f"reached through {models}"
 

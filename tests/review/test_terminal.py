@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+from dataclasses import replace
 
 import pytest
 from rich.console import Console
@@ -58,6 +59,13 @@ def test_explanation_follows_the_mask(report):
     said = text(terminal.print_findings, report, verbosity=2)
     assert "models/a.py:8: the BlockMask enters A.forward(attention_mask)" in said
     assert "models/a.py:5: the BlockMask is passed to A.mask(attention_mask)" in said
+
+
+def test_explanation_names_what_is_no_mask(report):
+    step, *others = report.findings[0].steps
+    report.findings[0].steps = (replace(step, parameter="q_offset"), *others)
+    said = text(terminal.print_findings, report, verbosity=2)
+    assert "models/a.py:8: q_offset enters A.forward(q_offset)" in said
 
 
 @pytest.mark.parametrize("width", [20, 80])

@@ -95,7 +95,7 @@ def test_a_finding_is_held_against_the_cases_of_its_way():
 
 
 def test_causes():
-    assert "drops every mask" in cause_of("DogeForCausalLM none: wrong")
+    assert "block-local" in cause_of("PegasusXForConditionalGeneration block_causal: crash")
     assert cause_of("LlamaForCausalLM none: wrong") == OPEN
 
 

@@ -37,6 +37,7 @@ _DEFINITIONS = (ast.ClassDef, ast.FunctionDef, ast.AsyncFunctionDef)
 
 TORCH = Need("torch")
 BLOCK_MASK = Need("torch.nn.attention.flex_attention", "BlockMask", guarded=True)
+CREATE_MASK = Need(BLOCK_MASK.module, "create_mask", guarded=True)
 
 
 def require_imports(

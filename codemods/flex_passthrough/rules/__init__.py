@@ -10,6 +10,7 @@ from codemods.flex_passthrough.rules import (
     flex005_unguarded_import,
     flex006_live_capture,
     flex007_queries_lost,
+    flex008_broadcast_lost,
 )
 from codemods.flex_passthrough.rules.rule import Rule
 
@@ -24,5 +25,6 @@ RULES: dict[str, Rule] = {
         flex005_unguarded_import.RULE,
         flex006_live_capture.RULE,
         flex007_queries_lost.RULE,
+        flex008_broadcast_lost.RULE,
     )
 }

@@ -10,8 +10,12 @@ from codemods.flex_passthrough.mends.conversions import convert_tensors_only
 from codemods.flex_passthrough.mends.imports import TORCH
 from codemods.flex_passthrough.rules.rule import Mended, Place
 from codemods.flex_passthrough.syntax import alike, names_bound, same_text
+from codemods.maskflow.known import CONVERSIONS
 from codemods.maskflow.sites import Site
 from codemods.source.position import span_of, split_lines
+
+# Those of the conversions that may make another mask of one.
+_RESHAPES = frozenset({"view", "reshape"})
 
 
 @dataclass(frozen=True)
@@ -58,7 +62,7 @@ def converts_mask(node: ast.expr, mask: str) -> bool:
     """Whether an expression is the mask in another type, memory or shape."""
     if not isinstance(node, ast.Call) or not isinstance(node.func, ast.Attribute):
         return False
-    converts = node.func.attr in ("to", "contiguous", "type", "type_as", "bool", "float", "long", "int")
+    converts = node.func.attr in CONVERSIONS - _RESHAPES
     return (converts or _makes_rows(node, mask)) and ast.unparse(node.func.value) == mask
 
 
@@ -68,6 +72,6 @@ def _makes_rows(node: ast.Call, mask: str) -> bool:
     A BlockMask is over (batch, heads, queries, keys) and cannot be anything but one for these rows.
     """
     last = [f"{mask}.size(-1)", f"{mask}.shape[-1]"]
-    return ast.unparse(node.func) in (f"{mask}.view", f"{mask}.reshape") and [
+    return ast.unparse(node.func) in [f"{mask}.{name}" for name in _RESHAPES] and [
         ast.unparse(argument) for argument in node.args
     ] in [["-1", each] for each in last]

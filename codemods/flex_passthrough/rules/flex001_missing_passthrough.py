@@ -7,6 +7,9 @@ the BlockMask for ``dim()``, adds to it or indexes it, and crashes; or it builds
 The mend is the passthrough and nothing more: everything that is not a BlockMask takes the path it
 took before. Measured on transformers 4.51.3 (Qwen2, Mistral, Phi3, a window of 16, 64 tokens), logits
 then equal eager attention's with the same dense mask: largest difference 0.0.
+
+A method that joins the masks it is given to a dense one of its own, and leaves a BlockMask out, would lose
+its own by a passthrough: there the BlockMask is made dense, and joined like the others.
 """
 
 from __future__ import annotations
@@ -15,11 +18,21 @@ import ast
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from codemods.flex_passthrough.mends.imports import BLOCK_MASK, Need, library_root
+from codemods.flex_passthrough.mends.dense_join import is_made_dense, left_out, make_dense, refuses_block_mask
+from codemods.flex_passthrough.mends.imports import BLOCK_MASK, CREATE_MASK, Need, library_root
 from codemods.flex_passthrough.mends.names import local_name
 from codemods.flex_passthrough.mends.passthrough import insert_passthrough
-from codemods.flex_passthrough.rules.rule import Diagnosis, Mended, Place, Rule, head_of, speaking_of_tokens
+from codemods.flex_passthrough.rules.rule import (
+    Diagnosis,
+    Mend,
+    Mended,
+    Place,
+    Rule,
+    head_of,
+    speaking_of_tokens,
+)
 from codemods.flex_passthrough.syntax import implementation_asked, same_text
+from codemods.maskflow.index import Function
 from codemods.maskflow.reach import MaskMethod, Reach
 
 
@@ -48,6 +61,22 @@ class Passthrough:
         return Mended(tuple(edits), needs, masks=(self.mask,))
 
 
+@dataclass(frozen=True)
+class DenseJoin:
+    """Make the mask dense where a method joins dense ones to its own, and leaves a BlockMask out."""
+
+    mask: str
+
+    def apply(self, place: Place) -> Mended:
+        """Make it dense right before, where there is a BlockMask at all."""
+        available = _availability(place)
+        edits = make_dense(place.text, place.node.lineno, self.mask, "BlockMask", available, place.width)
+        needs = [BLOCK_MASK, CREATE_MASK]
+        if _guards(place) and place.guard is not None:
+            needs.append(Need(".utils", place.guard))
+        return Mended(tuple(edits), tuple(needs) if edits else (), masks=(self.mask,))
+
+
 def _availability(place: Place) -> str | None:
     """Return the call that says whether ``BlockMask`` is bound in the file.
 
@@ -69,11 +98,33 @@ def _diagnose(reach: Reach) -> Iterator[Diagnosis]:
     for method in reach.methods:
         node = method.function.node
         assert not isinstance(node, ast.Lambda)  # those are evaluated where they stand
-        if _joins_its_own(node, method.parameters[0]):
+        mask = method.parameters[0]
+        if is_made_dense(node, mask):
+            continue
+        if left_out(node, mask) is not None:
+            yield _diagnosis(method, node, DenseJoin(mask))
+        elif refuses_block_mask(node, mask):
+            yield _diagnosis(
+                method, node, "it leaves a BlockMask out on purpose, and makes a mask of its own"
+            )
+        elif _joins_its_own(node, mask):
             reason = "it joins a mask of its own to the one it is given, and a passthrough would lose that"
             yield _diagnosis(method, node, reason)
         else:
-            yield _diagnosis(method, node, Passthrough(method.parameters[0]))
+            yield _diagnosis(method, node, Passthrough(mask))
+    known = {method.function for method in reach.methods}
+    for function in reach.asked:
+        if function not in known and function.mentions("BlockMask"):
+            yield from _joining(function, reach)
+
+
+def _joining(function: Function, reach: Reach) -> Iterator[Diagnosis]:
+    """Yield a diagnosis where a method joins masks to its own, and what comes of it is not seen as a mask."""
+    node, steps = function.node, reach.routes[function]
+    mask = steps[-1].parameter
+    if not isinstance(node, ast.Lambda) and left_out(node, mask) is not None:
+        message = f"{function.name} joins masks to one of its own, and leaves a BlockMask out"
+        yield Diagnosis("FLEX001", function, head_of(node), message, steps, DenseJoin(mask))
 
 
 def _joins_its_own(node: ast.AST, mask: str) -> bool:
@@ -88,7 +139,7 @@ def _joins_its_own(node: ast.AST, mask: str) -> bool:
     return False
 
 
-def _diagnosis(method: MaskMethod, node: ast.AST, mend: Passthrough | str) -> Diagnosis:
+def _diagnosis(method: MaskMethod, node: ast.AST, mend: Mend | str) -> Diagnosis:
     inside = [site for site in method.sites if site.function is method.function]
     first = next(iter(inside or method.sites), None)
     if first is None:

@@ -20,6 +20,7 @@ from codemods.flex_passthrough.rules import flex006_live_capture as live_capture
 from codemods.flex_passthrough.rules.conversion import TensorConversion, conversion
 from codemods.flex_passthrough.rules.counted_positions import counted_positions
 from codemods.flex_passthrough.rules.eager_parts import diagnose_eager_parts
+from codemods.flex_passthrough.rules.joined_masks import joined_masks
 from codemods.flex_passthrough.rules.layer_window import SlidingWindow, window_block
 from codemods.flex_passthrough.rules.padding import masks_made_of
 from codemods.flex_passthrough.rules.picked_tokens import takes_all_tokens
@@ -94,6 +95,8 @@ def _diagnose_function(function: Function, sites: tuple[Site, ...], several: boo
         elif (choice := conversion(site, around)) is not None:
             text = ast.unparse(choice)
             mend = TensorConversion(text, alike(function.node, text).index(choice), site.subject)
+        elif (joined := joined_masks(site, around)) is not None:
+            mend = joined
         elif only_weighs_tokens(function.node, site.subject):
             mend = AsWithoutMask(site.subject)
         elif (pooled := _pooled(site, around)) is not None:

@@ -269,3 +269,76 @@ def test_line_endings_and_mark_survive(write_tree, plan_for):
     assert after.startswith(b"\xef\xbb\xbf")
     assert after.count(b"\r\n") == after.count(b"\n")
     assert after.replace(b"\r\n", b"\n").decode("utf-8-sig") == MENDED_HEAD + model(ASKS + GUARD + BUILD)
+
+
+JOINING = """\
+import torch
+from torch import nn
+
+from ...modeling_utils import ALL_ATTENTION_FUNCTIONS, PreTrainedModel
+from ...utils import is_torch_flex_attn_available
+
+
+if is_torch_flex_attn_available():
+    from torch.nn.attention.flex_attention import BlockMask
+
+
+class TinyModel(PreTrainedModel):
+    _supports_flex_attn = True
+
+    def forward(self, input_ids=None, attention_mask=None):
+        hidden_states = self.embed_tokens(input_ids)
+        own = self.joined(hidden_states, attention_mask)
+        return ALL_ATTENTION_FUNCTIONS[self.config._attn_implementation](self, hidden_states, own)
+
+    def joined(self, hidden_states, mask=None):
+        own = self.kept(hidden_states)
+        if mask is not None and not (is_torch_flex_attn_available() and isinstance(mask, BlockMask)):
+            if mask.dtype == torch.bool:
+                mask = torch.where(mask, 0.0, -1e9)
+            own = own.masked_fill(mask != 0, -1e9)
+        return own
+"""
+
+JOINED = JOINING.replace("import BlockMask\n", "import BlockMask, create_mask\n").replace(
+    "        if mask is not None and",
+    "        if is_torch_flex_attn_available() and isinstance(mask, BlockMask):\n"
+    "            # It is joined to a dense mask: what its mask function says of each position takes part\n"
+    "            mask = create_mask(mask.mask_mod, *mask.shape, device=mask.kv_num_blocks.device)\n"
+    "        if mask is not None and",
+)
+
+
+def test_method_that_joins_masks_to_its_own_and_leaves_a_block_mask_out(check_transformed) -> None:
+    check_transformed(JOINING, JOINED)
+
+
+def test_what_comes_of_joined_masks_is_made_ready_for_attention_first(check_transformed) -> None:
+    before, after = (
+        each.replace("hidden_states, own)", "hidden_states, grouped)") for each in (JOINING, JOINED)
+    )
+    grouped = "        own = self.joined(hidden_states, attention_mask)\n"
+    before, after = (
+        each.replace(grouped, grouped + "        grouped = repeat(own, 2)\n") for each in (before, after)
+    )
+    check_transformed(before, after)
+
+
+LEFT_OUT_FOR_GOOD = {
+    "joined_like_the_others": JOINED,
+    "knows_additive_masks_only": JOINING.replace("mask.dtype == torch.bool", "mask.dim() == 2"),
+    "a_way_of_its_own": JOINING.replace(
+        "        return own\n", "        else:\n            own = self.open(own)\n        return own\n"
+    ),
+    "is_handed_on_besides": JOINING.replace(
+        "        return own\n", "        return self.narrowed(own, mask)\n"
+    ),
+    "takes_no_mask": JOINING.replace(
+        "hidden_states, attention_mask)\n        return", "hidden_states)\n        return"
+    ),
+}
+
+
+@pytest.mark.parametrize("source", LEFT_OUT_FOR_GOOD.values(), ids=LEFT_OUT_FOR_GOOD)
+def test_block_mask_that_is_left_out_for_good(plan_for, source: str) -> None:
+    assert plan_for(source).changes == []

@@ -5,6 +5,8 @@ from textwrap import indent
 import pytest
 
 from codemods.flex_passthrough.settings import Settings
+from tests.flex_passthrough.conftest import HEAD as LIBRARY_HEAD
+from tests.flex_passthrough.conftest import MENDED_HEAD
 
 HEAD = """\
 import torch
@@ -702,3 +704,87 @@ def test_mask_by_layer_type_is_reported_only(check_noop):
     )
     (finding,) = check_noop(model(body)).findings
     assert finding.reason.startswith("the mask comes from a dict of masks by layer type")
+
+
+LAYER = """\
+class TinyAttention(nn.Module):
+    def forward(self, states, attention_mask=None, own_mask=None):
+        if self.config._attn_implementation == "flash_attention_2":
+            self.is_causal = own_mask is not None
+        else:
+            if attention_mask is not None and own_mask is not None:
+                attention_mask = attention_mask + own_mask
+            elif own_mask is not None:
+                attention_mask = own_mask
+        attend = ALL_ATTENTION_FUNCTIONS[self.config._attn_implementation]
+        return attend(self, states, states, states, attention_mask)
+
+
+class TinyModel(PreTrainedModel):
+    _supports_flex_attn = True
+
+    def __init__(self, config):
+        super().__init__(config)
+        self.attention = TinyAttention()
+
+    def forward(self, input_ids=None, attention_mask=None):
+        states = self.embed_tokens(input_ids)
+        return self.attention(states, attention_mask, own_mask=torch.triu(states.new_ones(4, 4)))
+"""
+
+JOINED_LAYER = LAYER.replace(
+    "            if attention_mask is not None and own",
+    """\
+            if self.config._attn_implementation == "flex_attention" and isinstance(attention_mask, BlockMask):
+                # It is joined to a dense mask: what its mask function says of each position takes part
+                if own_mask is not None:
+                    seen = create_mask(attention_mask.mask_mod, *attention_mask.shape, device=own_mask.device)
+                    attention_mask = own_mask.masked_fill(~seen, torch.finfo(own_mask.dtype).min)
+            elif attention_mask is not None and own""",
+)
+
+
+def test_mask_that_is_added_to_one_of_the_layer_s_own(check_transformed) -> None:
+    imports = MENDED_HEAD.replace("import BlockMask\n", "import BlockMask, create_mask\n")
+    wide = Settings(line_length=119)
+    check_transformed(LIBRARY_HEAD + LAYER, imports + JOINED_LAYER, wide)
+
+
+def test_own_mask_first_in_an_arm_of_its_own(plan_for) -> None:
+    own_first = (
+        LAYER.replace("attention_mask + own_mask", "own_mask + attention_mask")
+        .replace(
+            "        else:\n            if attention_mask is not None and own_mask is not None:\n    ",
+            "        elif attention_mask is not None and own_mask is not None:\n",
+        )
+        .replace("            elif own_mask is not None:\n    ", "        elif own_mask is not None:\n")
+    )
+    (change,) = plan_for(LIBRARY_HEAD + own_first, Settings(line_length=119)).changes
+    asked = 'self.config._attn_implementation == "flex_attention" and isinstance(attention_mask, BlockMask)'
+    assert f"        elif {asked}:\n" in change.after.decode()
+    compile(change.after, "modeling_tiny.py", "exec")
+
+
+NOT_JOINED = {
+    "no_mask_of_its_own_alone": LAYER.replace(
+        "            elif own_mask is not None:\n                attention_mask = own_mask\n", ""
+    ),
+    "something_else_alone": LAYER.replace(
+        "                attention_mask = own_mask\n", "                attention_mask = -own_mask\n"
+    ),
+    "whatever_else_there_is": LAYER.replace(
+        "attention_mask is not None and own_mask is not None", "attention_mask is not None"
+    ),
+    "more_is_done_to_it": LAYER.replace(
+        "attention_mask + own_mask\n",
+        "attention_mask + own_mask\n                attention_mask = attention_mask * 2\n",
+    ),
+    "name_that_is_taken": LAYER.replace("attend = ALL", "seen = attend = ALL"),
+}
+
+
+@pytest.mark.parametrize("source", NOT_JOINED.values(), ids=NOT_JOINED)
+def test_mask_that_is_added_to_what_may_be_no_mask(plan_for, source: str) -> None:
+    planned = plan_for(LIBRARY_HEAD + source)
+    assert planned.changes == []
+    assert {f.rule for f in planned.findings} == {"FLEX002"}
