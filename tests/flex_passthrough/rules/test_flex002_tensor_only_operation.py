@@ -290,6 +290,8 @@ CUTS = {
     ),
     "dimensions_that_are_looked_at": CUT.replace("wanted.view(-1)", "wanted.view(labels.shape[0], -1)"),
     "tokens_used_as_they_are": CUT.replace("wanted.view(-1).to(shifted.device)", "wanted"),
+    "tokens_turned_around": CUT.replace("wanted.view(-1).to(shifted.device)", "wanted.mT + 0"),
+    "a_slice_of_three_dimensions": CUT.replace("- 1) :]", "- 1) :, 0]"),
 }
 
 
@@ -297,6 +299,12 @@ CUTS = {
 def test_loss_that_picks_in_another_way_is_mended(check_transformed, body):
     guarded = body.replace("attention_mask is not None", "isinstance(attention_mask, torch.Tensor)")
     check_transformed(labelled(body), labelled(guarded))
+
+
+def test_pick_beside_something_else_is_reported_only(check_noop):
+    """What else the arm does would be done no more behind a guard, and nobody knows whether it must be."""
+    planned = check_noop(labelled(CUT.replace("    else:", "        self.counted(labels)\n    else:")))
+    assert {finding.safety.value for finding in planned.findings} == {"report"}
 
 
 LOSSES_LEFT_ALONE = {
