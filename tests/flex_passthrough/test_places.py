@@ -118,6 +118,27 @@ def test_only_changed_files_count(tree):
     assert result.returncode == 2 and b"--changed-only: " in result.stderr
 
 
+def test_a_file_checked_out_with_other_line_ends_has_not_changed(tree):
+    git(tree, "init", "--quiet", "--initial-branch=main")
+    git(tree, "add", "-A")
+    git(tree, "commit", "--quiet", "-m", "all")
+    (tree / TINY).write_bytes(BEFORE.replace("\n", "\r\n").encode())
+    git(tree, "config", "core.autocrlf", "true")
+    assert run(tree / "pkg", "--check", "--changed-only").returncode == 0
+
+
+def test_a_file_that_is_new_or_staged_has_changed(tree):
+    text = (tree / TINY).read_text()
+    (tree / TINY).unlink()
+    git(tree, "init", "--quiet", "--initial-branch=main")
+    git(tree, "add", "-A")
+    git(tree, "commit", "--quiet", "-m", "all but one")
+    (tree / TINY).write_text(text)
+    assert run(tree / "pkg", "--check", "--changed-only").returncode == 1
+    git(tree, "add", "-A")
+    assert run(tree / "pkg", "--check", "--changed-only").returncode == 1
+
+
 def test_libcst_runs_it_too(tree):
     codemod = "codemods.flex_passthrough.libcst_command.FlexPassthroughCommand"
     command = [sys.executable, "-m", "libcst.tool", "codemod", "-x", codemod, "--no-format", "-j", "1"]
