@@ -159,6 +159,28 @@ def test_names_are_escaped_in_every_report(tmp_path: Path, broken: str) -> None:
         assert "Nothing to fix" in run(root, "--check", code=0)
 
 
+FORMATS = ("text", "json", "jsonl", "sarif", "github", "patch", "mbox")
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="other systems do not have such names")
+@pytest.mark.parametrize("broken", ["", "def (:\n"])
+def test_names_are_escaped_in_every_format(tmp_path: Path, broken: str) -> None:
+    root = package(tmp_path)
+    for number, name in enumerate(NAMES):
+        folder = root / "models" / f"{name}{number}"
+        folder.mkdir()
+        (folder / f"modeling_{name}.py").write_text(MODEL + broken)
+    for form in FORMATS:
+        page = tmp_path / "page.html"
+        said = run(root, "--check", "--output-format", form, "--html", page, code=2 if broken else 1)
+        shown = page.read_text("utf-8")
+        for character in "\r\x1b\x07\u202e\x00":
+            assert character not in said, form
+            assert character not in shown
+        assert "<img src=x" not in shown
+        assert not any(line.startswith("::error::x") for line in said.splitlines())
+
+
 @pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="this system has no FIFOs")
 def test_links_fifos_and_devices_are_passed_over(tmp_path: Path) -> None:
     root = package(tmp_path)
