@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import difflib
+import os
+import stat
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -35,14 +38,22 @@ class ConfigError(ValueError):
 
 def find_config(start: Path) -> Path | None:
     """Return the nearest ``pyproject.toml`` at or above ``start``; a repository's top ends the search."""
-    folder = start if start.is_dir() else start.parent
+    folder = start if _is(start, stat.S_ISDIR) else start.parent
     for candidate in (folder, *folder.parents):
         path = candidate / "pyproject.toml"
-        if path.is_file():
+        if _is(path, stat.S_ISREG):
             return path
-        if (candidate / ".git").exists():
+        if os.access(candidate / ".git", os.F_OK):
             return None
     return None
+
+
+def _is(path: Path, kind: Callable[[int], bool]) -> bool:
+    """Whether something of a kind is at ``path``; nothing is where no name may be so long, or nobody may look."""
+    try:
+        return kind(path.stat().st_mode)
+    except (OSError, ValueError):
+        return False
 
 
 def load_config(path: Path, *, required: bool) -> Settings:
