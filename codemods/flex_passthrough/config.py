@@ -49,7 +49,7 @@ def find_config(start: Path) -> Path | None:
 
 
 def _is(path: Path, kind: Callable[[int], bool]) -> bool:
-    """Whether something of a kind is at ``path``; nothing is where no name may be so long, or nobody may look."""
+    """Whether something of a kind is at ``path``; nothing is where nobody may look, or under too long a name."""
     try:
         return kind(path.stat().st_mode)
     except (OSError, ValueError):
