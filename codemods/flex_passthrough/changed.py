@@ -15,7 +15,7 @@ from pathlib import Path
 
 from codemods.flex_passthrough.plan import Plan
 from codemods.review.decision import Decision
-from codemods.source.problem import SourceError
+from codemods.source.problem import SourceError, printable
 from codemods.source.text import read_bytes
 
 _SETTINGS = ("-c", "core.fsmonitor=false", "-c", f"core.hooksPath={os.devnull}")
@@ -119,5 +119,5 @@ def _git(folder: Path, *arguments: str) -> str:
         raise GitError(f"--changed-only: git cannot be run: {error.strerror}") from None
     except subprocess.CalledProcessError as error:
         said = error.stderr.decode("utf-8", "replace").strip().splitlines()
-        raise GitError(f"--changed-only: {said[0] if said else 'git failed'}") from None
+        raise GitError(printable(f"--changed-only: {said[0] if said else 'git failed'}")) from None
     return os.fsdecode(done.stdout)

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from codemods.flex_passthrough.settings import Mode, Settings
-from codemods.source.problem import SourceError
+from codemods.source.problem import SourceError, printable
 from codemods.source.text import read_bytes
 
 if sys.version_info >= (3, 11):
@@ -35,6 +35,9 @@ _KEYS: dict[str, type] = {
 class ConfigError(ValueError):
     """A configuration that cannot be used; its text is one line that says what to do."""
 
+    def __init__(self, message: str) -> None:
+        super().__init__(printable(message))  # it quotes what a tree's own file says
+
 
 def find_config(start: Path) -> Path | None:
     """Return the nearest ``pyproject.toml`` at or above ``start``; a repository's top ends the search."""
@@ -49,7 +52,7 @@ def find_config(start: Path) -> Path | None:
 
 
 def _is(path: Path, kind: Callable[[int], bool]) -> bool:
-    """Whether something of a kind is at ``path``; nothing is where nobody may look, or under too long a name."""
+    """Whether something of a kind is at ``path``; nothing is where nobody may look, or under no name."""
     try:
         return kind(path.stat().st_mode)
     except (OSError, ValueError):

@@ -247,6 +247,17 @@ def test_configuration_with_surprising_types(tmp_path: Path, value: str) -> None
         load_config(config, required=False)
 
 
+@pytest.mark.parametrize(
+    "line", [r'"a\nb\u001b[31m" = 1', r'mode = "\u001b]0;x\u0007"', r'select = ["x\n::error::y"]']
+)
+def test_configuration_forges_no_line(tmp_path: Path, line: str) -> None:
+    config = tmp_path / "pyproject.toml"
+    config.write_text(f"[tool.flex_passthrough]\n{line}\n")
+    with pytest.raises(ConfigError) as caught:
+        load_config(config, required=False)
+    assert str(caught.value).isprintable()
+
+
 @pytest.mark.parametrize("text", ["tool = 7\n", "[tool]\nruff = []\nblack = {line-length = 'x'}\n", ""])
 def test_configuration_that_is_somebody_else_s(tmp_path: Path, text: str) -> None:
     config = tmp_path / "pyproject.toml"
