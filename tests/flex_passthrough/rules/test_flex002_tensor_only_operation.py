@@ -89,6 +89,11 @@ GUARDED = {
         "attention_mask.dim() == 2",
         "isinstance(attention_mask, torch.Tensor) and attention_mask.dim() == 2",
     ),
+    "question_among_others_in_a_comprehension": (
+        "states = sum(each for each in [states] if self.training and attention_mask.dim() == 2)\n",
+        "attention_mask.dim() == 2",
+        "isinstance(attention_mask, torch.Tensor) and attention_mask.dim() == 2",
+    ),
     "question_beside_a_lower_triangle": (
         "states = torch.tril(states)\nif attention_mask.dim() == 2:\n    states = states * 2\n",
         "attention_mask.dim() == 2",
@@ -189,10 +194,27 @@ def recurrent_mask(states, attention_mask):
 """
 
 
-def test_leaves_with_what_four_dimensions_get(check_transformed):
+@pytest.mark.parametrize("asked", ["ndim", "dim()"])
+def test_leaves_with_what_four_dimensions_get(check_transformed, asked):
     body = "self.mixer(states, attention_mask=recurrent_mask(states, attention_mask))\n"
-    guarded = RECURRENT.replace("attention_mask is None", "not isinstance(attention_mask, torch.Tensor)")
-    check_transformed(model(body, RECURRENT), model(body, guarded))
+    before = RECURRENT.replace("ndim", asked)
+    guarded = before.replace("attention_mask is None", "not isinstance(attention_mask, torch.Tensor)")
+    check_transformed(model(body, before), model(body, guarded))
+
+
+@pytest.mark.parametrize("asked", ["ndim", "dim()"])
+def test_leaves_where_nothing_was_asked_for_none(check_transformed, asked):
+    body = "self.mixer(states, attention_mask=recurrent_mask(states, attention_mask))\n"
+    before = RECURRENT.replace("attention_mask is None or attention_mask.ndim", f"attention_mask.{asked}")
+    guarded = before.replace("if att", "if not isinstance(attention_mask, torch.Tensor) or att")
+    check_transformed(model(body, before), model(body, guarded))
+
+
+def test_what_a_guard_asks_for_is_imported(check_transformed):
+    body = "if attention_mask is not None:\n    states = states * attention_mask.unsqueeze(-1)\n"
+    guarded = body.replace("attention_mask is not None", "isinstance(attention_mask, torch.Tensor)")
+    without = model(body).replace("import torch\n", "", 1)
+    check_transformed(without, model(guarded))
 
 
 LOSS = """\
@@ -275,9 +297,14 @@ if labels is not None:
 """
 
 
-def test_loss_that_would_take_all_tokens_anyway_is_no_finding(check_noop):
+@pytest.mark.parametrize("last", ["shifted.size(-1)", "shifted.shape[-1]"])
+def test_loss_that_would_take_all_tokens_anyway_is_no_finding(check_noop, last):
     """No BlockMask is equal to 0, and what one dimension more would change is flattened away."""
-    assert not check_noop(labelled(CUT)).findings
+    assert not check_noop(labelled(CUT.replace("shifted.size(-1)", last))).findings
+
+
+def test_loss_that_flattens_labels_otherwise_is_no_finding(check_noop):
+    assert not check_noop(labelled(CUT.replace("wanted.view(-1)", "wanted.flatten()"))).findings
 
 
 CUTS = {
