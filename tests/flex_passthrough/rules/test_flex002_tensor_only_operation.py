@@ -275,6 +275,7 @@ PICKS_LEFT_ALONE = {
     "no_way_without_a_mask": PICKED.replace("    else:\n        shifted = states[:, :-1].contiguous()\n", ""),
     "refuses_to_go_without": PICKED.replace("shifted = states[:, :-1].contiguous()", "raise ValueError"),
     "changes_the_mask": PICKED.replace("picked =", "attention_mask = picked ="),
+    "asks_for_something_else": PICKED.replace("attention_mask is not None", "position_ids is not None"),
 }
 
 
@@ -520,6 +521,15 @@ def test_layer_that_cuts_a_window_out_gets_it_composed(plan_for):
     assert change.after.decode().endswith(
         LAYERS.replace("            else:\n", SLIDES + "            else:\n")
     )
+
+
+def test_question_beside_a_window_is_guarded_and_the_window_composed(plan_for):
+    asks = "        if attention_mask is not None and attention_mask.dim() == 2:\n"
+    layers = LAYERS.replace("        attend =", f"{asks}            states = states * 2\n        attend =")
+    guard = asks.replace("attention_mask is not None", "isinstance(attention_mask, torch.Tensor)")
+    (change,) = plan_for(HEAD + layers, Settings(line_length=119)).changes
+    after = layers.replace("            else:\n", SLIDES + "            else:\n").replace(asks, guard)
+    assert change.after.decode().endswith(after)
 
 
 @pytest.mark.parametrize(("cut", "other"), [("torch.tril(", "torch.triu("), ("diagonal=", "offset=")])
