@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import difflib
+import os
+import stat
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 from codemods.flex_passthrough.settings import Mode, Settings
-from codemods.source.problem import SourceError
+from codemods.source.problem import SourceError, printable
 from codemods.source.text import read_bytes
 
 if sys.version_info >= (3, 11):
@@ -32,17 +35,28 @@ _KEYS: dict[str, type] = {
 class ConfigError(ValueError):
     """A configuration that cannot be used; its text is one line that says what to do."""
 
+    def __init__(self, message: str) -> None:
+        super().__init__(printable(message))  # it quotes what a tree's own file says
+
 
 def find_config(start: Path) -> Path | None:
     """Return the nearest ``pyproject.toml`` at or above ``start``; a repository's top ends the search."""
-    folder = start if start.is_dir() else start.parent
+    folder = start if _is(start, stat.S_ISDIR) else start.parent
     for candidate in (folder, *folder.parents):
         path = candidate / "pyproject.toml"
-        if path.is_file():
+        if _is(path, stat.S_ISREG):
             return path
-        if (candidate / ".git").exists():
+        if os.access(candidate / ".git", os.F_OK):
             return None
     return None
+
+
+def _is(path: Path, kind: Callable[[int], bool]) -> bool:
+    """Whether something of a kind is at ``path``; nothing is where nobody may look, or under no name."""
+    try:
+        return kind(path.stat().st_mode)
+    except (OSError, ValueError):
+        return False
 
 
 def load_config(path: Path, *, required: bool) -> Settings:

@@ -13,6 +13,8 @@ from pathlib import Path
 
 from codemods.flex_passthrough import api
 from codemods.flex_passthrough.settings import Mode, Settings
+from codemods.source.problem import Problem, SourceError
+from codemods.source.text import why_unreadable
 from codemods.source.tree import locate_tree
 
 
@@ -25,10 +27,13 @@ def mend_text(data: bytes, name: Path, settings: Settings) -> tuple[bytes, api.P
         settings: as for any run; no converter is run for one file.
 
     Raises:
-        SourceError: if the folder of ``name`` is not there.
+        SourceError: if the folder of ``name`` is not there, or no file can have that name.
     """
     with tempfile.TemporaryDirectory() as folder:
-        path = _shadow(Path(folder).resolve(), name.absolute(), data)
+        try:
+            path = _shadow(Path(folder).resolve(), name.absolute(), data)
+        except (OSError, ValueError) as error:
+            raise SourceError(Problem(name.as_posix(), 1, 1, why_unreadable(error))) from None
         plan = api.plan([path], replace(settings, mode=Mode.AUTO, check_repository=False))
     return next((change.after for change in plan.changes if change.path == path), data), plan
 
@@ -40,10 +45,17 @@ def _shadow(folder: Path, name: Path, data: bytes) -> Path:
     for part in (*parts, name.name):
         for entry in os.scandir(start):
             if entry.name != part:
-                (folder / entry.name).symlink_to(entry.path, target_is_directory=entry.is_dir())
+                (folder / entry.name).symlink_to(entry.path, target_is_directory=_is_folder(entry))
         if part != name.name or start != tree.root:
             start, folder = start / part, folder / part
             folder.mkdir()
     path = folder / name.name
     path.write_bytes(data)
     return path
+
+
+def _is_folder(entry: os.DirEntry[str]) -> bool:
+    try:
+        return entry.is_dir()
+    except OSError:  # a link that leads to itself, or where nobody may look
+        return False

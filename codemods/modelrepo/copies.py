@@ -16,6 +16,10 @@ IGNORE_MARK = "# Ignore copy"
 _COMMENT = re.compile(
     rb"^[ \t]*#[ \t]*Copied from[ \t]+([A-Za-z_]\w*(?:\.\w+)+)(?:[ \t]+(\S[^\r\n]*?))?[ \t]*\r?$"
 )
+# The comment is the tree's, which may come from anybody: what repeats or chooses can keep a search busy for
+# ever, and a name that is put in many times can fill the memory.
+_MAY_TAKE_LONG = re.compile(r"[*+?{|]")
+_MOST_CHARACTERS = 64 * 1024 * 1024
 _REPLACEMENT = re.compile(r"^\s*(?:with\s+)?(\S+?)->(\S+)(\s+all-casing)?\s*$")
 
 
@@ -28,13 +32,19 @@ class Replacement:
     all_casing: bool = False
 
     def apply(self, text: str) -> str:
-        """Rename in ``text`` as the repository's own check does: ``old`` is a regular expression."""
+        """Rename in ``text`` as the repository's own check does: ``old`` is a regular expression.
+
+        One that could take long is taken for a name, and what would become too much stays as it is.
+        """
         pairs = [(self.old, self.new)]
         if self.all_casing:
             pairs += [(self.old.lower(), self.new.lower()), (self.old.upper(), self.new.upper())]
         for old, new in pairs:
+            if len(text) * len(new) > _MOST_CHARACTERS:
+                return text
             try:
-                text = re.sub(old, new, text)
+                is_name = _MAY_TAKE_LONG.search(old) or "\\" in new
+                text = text.replace(old, new) if is_name else re.sub(old, new, text)
             except re.error:
                 text = text.replace(old, new)
         return text

@@ -1,7 +1,9 @@
 """GitHub: annotations, which a workflow shows beside the code, and the summary of a job.
 
 Annotations are lines on stdout: ``::error file=...,line=...::message``. What the reader must not be
-able to forge, the end of a line or of a property, is written percent-encoded, as GitHub asks.
+able to forge, the end of a line or of a property, is written percent-encoded, as GitHub asks. For other
+characters that do not print GitHub has no code: they are written with a backslash, and GitHub will not find a
+file of such a name, but nothing of it steers the terminal that a log is read in.
 """
 
 from __future__ import annotations
@@ -69,6 +71,7 @@ def _data(text: str) -> str:
 
 
 def _property(text: str) -> str:
+    text = "".join(each if each in "\r\n" else printable(each) for each in text)
     return _data(text).replace(":", "%3A").replace(",", "%2C")
 
 

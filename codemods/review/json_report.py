@@ -1,11 +1,14 @@
 """The report as JSON, whole or line by line.
 
 ``findings.schema.json`` and ``lines.schema.json`` beside this file describe both; tests hold them to that.
+What does not print is written as an escape, which means the same to who reads JSON: a report is looked at in
+terminals and editors, too, where a file name could steer or turn around the line it stands in.
 """
 
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterator
 from importlib import resources
 from typing import Any
@@ -15,6 +18,7 @@ from codemods.review.report import Report
 from codemods.review.rows import Row, decision_rows, finding_rows, problem_row, summary_row
 
 SCHEMA_VERSION = 1
+_MAY_NOT_PRINT = re.compile(r"[^\n -~]")
 
 
 def schema(name: str = "findings") -> dict[str, Any]:
@@ -36,12 +40,20 @@ def render_json(report: Report, tool: str) -> str:
         "notices": list(report.notices),
         "summary": summary_row(report),
     }
-    return json.dumps(document, indent=2, ensure_ascii=False) + "\n"
+    return _dumped(document, indent=2) + "\n"
 
 
 def render_json_lines(report: Report, tool: str) -> str:
     """Return the report as JSON Lines: the run, its decisions, findings, problems, and the summary last."""
-    return "".join(json.dumps(line, ensure_ascii=False) + "\n" for line in _lines(report, tool))
+    return "".join(_dumped(line) + "\n" for line in _lines(report, tool))
+
+
+def _dumped(value: Row, indent: int | None = None) -> str:
+    return _MAY_NOT_PRINT.sub(_escaped, json.dumps(value, indent=indent, ensure_ascii=False))
+
+
+def _escaped(found: re.Match[str]) -> str:
+    return found[0] if found[0].isprintable() else json.dumps(found[0])[1:-1]
 
 
 def _lines(report: Report, tool: str) -> Iterator[Row]:

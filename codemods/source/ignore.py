@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable
 from pathlib import Path
-from typing import TYPE_CHECKING
 
+from codemods.source.glob import Glob, read_glob
 from codemods.source.problem import SourceError
 from codemods.source.text import read_bytes
 
-if TYPE_CHECKING:
-    from pathspec import GitIgnoreSpec
-
 GITIGNORE = ".gitignore"
+
+# Each file is asked about each pattern. No people wrote as many.
+_MOST_BYTES = 128 * 1024
 
 
 class IgnoreRules:
@@ -29,15 +28,15 @@ class IgnoreRules:
         Raises:
             ValueError: if one is not a pattern.
         """
-        patterns = list(patterns)
+        globs: list[Glob] = []
         for pattern in patterns:
-            if not _is_pattern(pattern):
-                raise ValueError(f"{pattern!r} is not a pattern as .gitignore files have them")
-        self._for_folders = self._for_python = _compile(patterns)
-        # Matching costs the more, the more patterns there are, and most match no Python file. Only
-        # where some take back what others say, each counts: "lib/*" and then "!lib/models/".
-        if not any(pattern.startswith("!") for pattern in patterns):
-            self._for_python = _compile(pattern for pattern in patterns if _may_match_python(pattern))
+            try:
+                glob = read_glob(pattern)
+            except ValueError:
+                raise ValueError(f"{pattern!r} is not a pattern as .gitignore files have them") from None
+            if glob is not None:
+                globs.append(glob)
+        self._latest_first = globs[::-1]
 
     def verdict(self, path: str) -> bool | None:
         """Say whether ``path`` is ignored: ``True``, ``False``, or ``None`` if no pattern speaks of it.
@@ -46,40 +45,34 @@ class IgnoreRules:
             path: relative to the folder of the patterns, with ``/`` between names, and one at the end
                 if it is a folder.
         """
-        rules = self._for_folders if path.endswith("/") else self._for_python
-        return rules.check_file(path).include
+        names, is_folder = path.rstrip("/").split("/"), path.endswith("/")
+        for glob in self._latest_first:
+            if glob.matches(names, is_folder=is_folder):
+                return glob.ignores
+        return None
 
 
 def read_gitignore(folder: Path) -> IgnoreRules | None:
     """Return the rules of the ``.gitignore`` in ``folder``, ``None`` if there is none to be read.
 
-    Lines that are no patterns are passed over, as git does.
+    Lines that are no patterns are passed over, as git does; so is a file of more than 128 kB.
     """
     path = folder / GITIGNORE
     if path.is_symlink():  # git does not read these either
         return None
     try:
-        lines = read_bytes(path, GITIGNORE).decode("utf-8", "surrogateescape").splitlines()
+        data = read_bytes(path, GITIGNORE)
     except SourceError:
         return None
-    return IgnoreRules(line for line in lines if _is_pattern(line))
-
-
-def _compile(patterns: Iterable[str]) -> GitIgnoreSpec:
-    from pathspec import GitIgnoreSpec  # costs as much as a scan, and most trees have no .gitignore
-
-    return GitIgnoreSpec.from_lines(patterns)
+    if len(data) > _MOST_BYTES:
+        return None
+    lines = data.decode("utf-8-sig", "surrogateescape").split("\n")
+    return IgnoreRules(line for line in (each.removesuffix("\r") for each in lines) if _is_pattern(line))
 
 
 def _is_pattern(line: str) -> bool:
     try:
-        _compile([line])
-    except (ValueError, re.error):
+        read_glob(line)
+    except ValueError:
         return False
     return True
-
-
-def _may_match_python(pattern: str) -> bool:
-    """Say whether ``pattern`` can match a file whose name ends in ``.py``, as ``*.so`` cannot."""
-    last = pattern.rstrip()[-1:]
-    return last == "y" or not (last.isalnum() or last == "/")

@@ -146,7 +146,7 @@ def decode_source(path: Path, name: str, raw: bytes) -> SourceFile:
     except (LookupError, UnicodeError):  # "hex" and its like turn bytes into bytes; "idna" is a riddle
         message = f"{cookie.encoding!r} is no text encoding known to Python; correct the encoding comment"
         raise SourceError(Problem(name, cookie.line, cookie.column, message)) from None
-    source = SourceFile(path, name, raw, text, cookie.encoding, has_bom, _dominant_newline(text))
+    source = SourceFile(path, name, raw, text, cookie.encoding, has_bom, dominant_newline(text))
     if cookie.encoding not in _ONE_TO_ONE and source.encode(text) != raw:
         message = f"text in {cookie.encoding!r} cannot be written back byte for byte; save the file as UTF-8"
         raise SourceError(Problem(name, cookie.line, cookie.column, message))
@@ -216,7 +216,8 @@ def _position(text_before: str) -> tuple[int, int]:
     return len(lines), len(lines[-1]) + 1
 
 
-def _dominant_newline(text: str) -> str:
+def dominant_newline(text: str) -> str:
+    """Return the newline that most lines of ``text`` end with."""
     if "\r" not in text:
         return "\n"
     windows = text.count("\r\n")

@@ -102,6 +102,23 @@ def test_stdin_needs_to_know_where_it_belongs(tree):
     assert result.returncode == 2 and b"no such file or folder" in result.stderr
 
 
+def test_stdin_among_links_that_lead_nowhere_and_pipes(tree):
+    for folder in (tree, tree / "pkg", (tree / TINY).parent):
+        (folder / "loop").symlink_to("loop")
+        (folder / "nowhere.py").symlink_to("/nowhere")
+        if hasattr(os, "mkfifo"):
+            os.mkfifo(folder / "modeling_fifo.py")
+    result = stdin("--stdin-filename", tree / TINY, data=BEFORE.encode())
+    assert (result.returncode, result.stdout, result.stderr) == (0, AFTER.encode(), b"")
+
+
+@pytest.mark.parametrize("name", ["x" * 300 + ".py", "pkg/" + "x" * 300 + ".py", "/".join(["x" * 200] * 30)])
+def test_stdin_with_a_name_that_no_file_can_have_is_one_line(tree, name):
+    result = stdin("--stdin-filename", tree / name, data=BEFORE.encode())
+    assert result.returncode == 2 and b"Traceback" not in result.stderr
+    assert result.stdout == b""
+
+
 def test_only_changed_files_count(tree):
     (tree / WIDE).parent.mkdir()
     (tree / "pkg/models/wide/__init__.py").touch()
@@ -116,6 +133,27 @@ def test_only_changed_files_count(tree):
     assert b"skipped" not in shown.stderr
     result = run(tree / "pkg", "--check", "--changed-only", "--base-ref", "nowhere")
     assert result.returncode == 2 and b"--changed-only: " in result.stderr
+
+
+def test_a_file_checked_out_with_other_line_ends_has_not_changed(tree):
+    git(tree, "init", "--quiet", "--initial-branch=main")
+    git(tree, "add", "-A")
+    git(tree, "commit", "--quiet", "-m", "all")
+    (tree / TINY).write_bytes(BEFORE.replace("\n", "\r\n").encode())
+    git(tree, "config", "core.autocrlf", "true")
+    assert run(tree / "pkg", "--check", "--changed-only").returncode == 0
+
+
+def test_a_file_that_is_new_or_staged_has_changed(tree):
+    text = (tree / TINY).read_text()
+    (tree / TINY).unlink()
+    git(tree, "init", "--quiet", "--initial-branch=main")
+    git(tree, "add", "-A")
+    git(tree, "commit", "--quiet", "-m", "all but one")
+    (tree / TINY).write_text(text)
+    assert run(tree / "pkg", "--check", "--changed-only").returncode == 1
+    git(tree, "add", "-A")
+    assert run(tree / "pkg", "--check", "--changed-only").returncode == 1
 
 
 def test_libcst_runs_it_too(tree):

@@ -82,10 +82,18 @@ def test_other_comments_copy_nothing(line: str) -> None:
         (Replacement("Oak", "Elm", True), "OakModel oak OAK", "ElmModel elm ELM"),
         (Replacement("self.oak", "self.elm"), "self.oak(x)", "self.elm(x)"),
         (Replacement("(", "["), "f(x)", "f[x)"),
+        (Replacement("(a+)+$", "x"), "a" * 60 + "b", "a" * 60 + "b"),  # as an expression it takes years
+        (Replacement("(a|a)*b?", "x"), "(a|a)*b?" + "a" * 60, "x" + "a" * 60),
+        (Replacement("oak", r"\g<no>"), "oak", r"\g<no>"),
     ],
 )
 def test_renaming(replacement: Replacement, text: str, expected: str) -> None:
     assert CopyComment(PATH, 1, "a.b", (replacement,)).rename(text) == expected
+
+
+def test_renaming_that_would_fill_the_memory_stops() -> None:
+    comment = CopyComment(PATH, 1, "a.b", (Replacement("a", "a" * 1000),) * 50)
+    assert len(comment.rename("a")) < 64 * 1024 * 1024
 
 
 @pytest.mark.parametrize(

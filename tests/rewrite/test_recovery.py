@@ -10,7 +10,7 @@ import pytest
 
 from codemods.rewrite.journal import STATES, Entry, JournalError, Run, begin, read_entries, read_run
 from codemods.rewrite.recovery import foretold, recover, roll_back
-from codemods.rewrite.steps import StepError, commit, put_in_place, stage_all, take_back
+from codemods.rewrite.steps import StepError, commit, is_at, put_in_place, stage_all, take_back
 from codemods.rewrite.store import KEPT_RUNS, Store
 from codemods.rewrite.transaction import Change, write_all
 
@@ -289,8 +289,12 @@ def test_a_half_written_journal_is_removed(store: Store, tree: Path) -> None:
 def test_a_damaged_journal_is_told_and_does_nothing(store: Store, tree: Path, damage: bytes) -> None:
     path = store.folder / "20200101-000000-01.committed"
     path.write_bytes(damage)
-    with pytest.raises(JournalError, match=r"damaged journal|another version"):
+    with pytest.raises(JournalError) as caught:
         read_run(path)
+    assert str(caught.value) in (
+        f"{path}:1:1: is a damaged journal; nothing is done with it",
+        f"{path}:1:1: was written by another version of this program",
+    )
     assert store.runs() == []
     assert len(store.problems()) == 1
     assert recover(store=store) == []
@@ -353,6 +357,41 @@ def test_a_store_that_cannot_be_looked_into(tmp_path: Path) -> None:
     assert not store.is_locked()
     with pytest.raises(JournalError, match="no journal can be kept here"):
         store.runs()
+
+
+def test_a_file_that_cannot_be_read_while_a_run_is_finished_is_named(
+    store: Store, tree: Path, prepared: Run, entries: list[Entry], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run = commit(prepared, entries)
+
+    def failing(target: Path, content: bytes) -> bool:
+        if target.name == "b.py":
+            raise OSError(5, "Input/output error")
+        return target.read_bytes() == content
+
+    monkeypatch.setattr("codemods.rewrite.steps.holds", failing)
+    (recovery,) = recover(store=store)
+    assert list(map(str, recovery.stuck)) == ["b.py:1:1: cannot be written: Input/output error"]
+    with pytest.raises(StepError, match=r"^b\.py:1:1: cannot be written: Input/output error$"):
+        is_at(entries[1], b"", 1)
+    monkeypatch.undo()
+    assert held(tree) == OLD
+    assert store.runs() == [run.as_found()]
+
+
+@pytest.mark.parametrize(
+    ("error", "reason"),
+    [
+        (OSError(13, "Permission denied"), "Permission denied"),
+        (NotImplementedError("no flock"), "no flock"),
+        (NotImplementedError(), "it cannot be locked"),
+    ],
+)
+def test_why_no_journal_can_be_kept(store: Store, error: OSError | NotImplementedError, reason: str) -> None:
+    assert str(store.unusable(error)) == (
+        f"{store.folder}:1:1: no journal can be kept here: {reason}; nothing is written without one,"
+        " name another folder with CODEMODS_STATE_DIR"
+    )
 
 
 def test_a_journal_that_cannot_be_read_is_named(store: Store, prepared: Run) -> None:

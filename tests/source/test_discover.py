@@ -135,8 +135,8 @@ def test_exclude_wins_over_gitignore(tmp_path: Path) -> None:
 
 
 def test_exclude_that_is_no_pattern(tmp_path: Path) -> None:
-    with pytest.raises(ValueError, match=r"'\[z-a\]' is not a pattern"):
-        discover([tmp_path], ["[z-a]"])
+    with pytest.raises(ValueError, match=r"'\[z-' is not a pattern"):
+        discover([tmp_path], ["[z-"])
 
 
 def test_gitignore_in_the_tree(tmp_path: Path) -> None:
@@ -185,7 +185,9 @@ def test_same_files_as_git_lists(tmp_path: Path) -> None:
 
 
 _FOLDERS = ("", "a/", "ab/", "a/ab/", "a/ab/b/")
-_segments = st.sampled_from(["a", "ab", "b", "*", "?", "[ab]", "a*", "*.py", "b.py", "*y", "*p", "[!a].py"])
+_plain = ["a", "ab", "b", "*", "?", "[ab]", "a*", "*.py", "b.py", "*y", "*p", "[!a].py"]
+_odd = ["**", "a**", "*b*.*", "[[:alpha:]]*", r"\a*", "[]b-a]", "?.[a-p]?"]
+_segments = st.sampled_from([*_plain, *_odd])
 _patterns = st.builds(
     lambda parts, anchor, end: f"{anchor}{'/'.join(parts)}{end}",
     st.lists(_segments, min_size=1, max_size=3),

@@ -159,6 +159,28 @@ def test_names_are_escaped_in_every_report(tmp_path: Path, broken: str) -> None:
         assert "Nothing to fix" in run(root, "--check", code=0)
 
 
+FORMATS = ("text", "json", "jsonl", "sarif", "github", "patch", "mbox")
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="other systems do not have such names")
+@pytest.mark.parametrize("broken", ["", "def (:\n"])
+def test_names_are_escaped_in_every_format(tmp_path: Path, broken: str) -> None:
+    root = package(tmp_path)
+    for number, name in enumerate(NAMES):
+        folder = root / "models" / f"{name}{number}"
+        folder.mkdir()
+        (folder / f"modeling_{name}.py").write_text(MODEL + broken)
+    for form in FORMATS:
+        page = tmp_path / "page.html"
+        said = run(root, "--check", "--output-format", form, "--html", page, code=2 if broken else 1)
+        shown = page.read_text("utf-8")
+        for character in "\r\x1b\x07\u202e\x00":
+            assert character not in said, form
+            assert character not in shown
+        assert "<img src=x" not in shown
+        assert not any(line.startswith("::error::x") for line in said.splitlines())
+
+
 @pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="this system has no FIFOs")
 def test_links_fifos_and_devices_are_passed_over(tmp_path: Path) -> None:
     root = package(tmp_path)
@@ -223,6 +245,17 @@ def test_configuration_with_surprising_types(tmp_path: Path, value: str) -> None
     config.write_text(f"[tool.flex_passthrough]\n{value}\n")
     with pytest.raises(ConfigError, match=r"pyproject\.toml"):
         load_config(config, required=False)
+
+
+@pytest.mark.parametrize(
+    "line", [r'"a\nb\u001b[31m" = 1', r'mode = "\u001b]0;x\u0007"', r'select = ["x\n::error::y"]']
+)
+def test_configuration_forges_no_line(tmp_path: Path, line: str) -> None:
+    config = tmp_path / "pyproject.toml"
+    config.write_text(f"[tool.flex_passthrough]\n{line}\n")
+    with pytest.raises(ConfigError) as caught:
+        load_config(config, required=False)
+    assert str(caught.value).isprintable()
 
 
 @pytest.mark.parametrize("text", ["tool = 7\n", "[tool]\nruff = []\nblack = {line-length = 'x'}\n", ""])

@@ -122,6 +122,32 @@ def test_nothing_is_run_by_drawing(tree: Path, sprung: Path) -> None:
     run(["codemods.flex_passthrough", ".", "--show-graph", "bush"], tree, sprung)
 
 
+def test_nothing_is_run_by_asking_git_what_changed(tree: Path, sprung: Path, tmp_path: Path) -> None:
+    _committed(tree)
+    model = tree / "src/pkg/models/tiny/modeling_tiny.py"
+    model.write_text(f"{model.read_text()}# changed\n")
+    said = run(
+        ["codemods.flex_passthrough", ".", "--check", "--mode", "mirror", "--changed-only"], tree, sprung
+    )
+    assert "Would fix 1 finding" in said
+
+
+def test_nothing_is_run_by_writing_a_mailbox(tree: Path, sprung: Path) -> None:
+    options = ["--dry-run", "--output-format", "mbox", "--mode", "mirror"]
+    said = run(["codemods.flex_passthrough", ".", *options], tree, sprung)
+    assert "Subject: [PATCH" in said
+
+
+def _committed(root: Path) -> None:
+    """Commit all of a hostile repository, with what it would run left out this once."""
+    config = root / ".git/config"
+    hostile = config.read_text()
+    config.write_text("[core]\n\thooksPath = /dev/null\n[user]\n\tname = Ann\n\temail = ann@example.org\n")
+    for command in (["checkout", "-q", "-B", "main"], ["add", "-A"], ["commit", "-q", "-m", "all"]):
+        subprocess.run(["git", *command], cwd=root, check=True)
+    config.write_text(hostile)
+
+
 def test_the_traps_work(tree: Path, sprung: Path) -> None:
     for path in ("src/pkg/__init__.py", "torch.py", "src/pkg/models/tiny/modeling_tiny.py"):
         subprocess.run([sys.executable, str(tree / path)], capture_output=True)

@@ -19,6 +19,7 @@ from codemods.flex_passthrough.mends.cannot import CannotMend
 from codemods.maskflow.definitions import in_order
 from codemods.maskflow.outline import Piece, outline
 from codemods.source.position import Span, character_column, split_lines
+from codemods.source.text import dominant_newline
 
 Function = ast.FunctionDef | ast.AsyncFunctionDef
 
@@ -48,13 +49,13 @@ class Text:
             self.offset(end_line, character_column(self.lines[end_line - 1], end_column)),
         )
 
-    def newline(self, line: int = 1) -> str:
-        """Return the line end that ``line`` has, or the file's first if it has none."""
-        for candidate in (self.lines[line - 1], self.lines[0]) if self.lines else ():
-            stripped = candidate.rstrip("\r\n")
-            if stripped != candidate:
-                return candidate[len(stripped) :]
-        return "\n"
+    def newline(self, line: int | None = None) -> str:
+        """Return the line end that ``line`` has; if it has none, or none is named, what most lines have."""
+        if line is not None:
+            candidate = self.lines[line - 1]
+            if end := candidate[len(candidate.rstrip("\r\n")) :]:
+                return end
+        return dominant_newline(self.text)
 
 
 @lru_cache(maxsize=4)

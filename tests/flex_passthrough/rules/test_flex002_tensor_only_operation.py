@@ -91,6 +91,11 @@ GUARDED = {
         "attention_mask.dim() == 2",
         "isinstance(attention_mask, torch.Tensor) and attention_mask.dim() == 2",
     ),
+    "question_among_others_in_a_comprehension": (
+        "states = sum(each for each in [states] if self.training and attention_mask.dim() == 2)\n",
+        "attention_mask.dim() == 2",
+        "isinstance(attention_mask, torch.Tensor) and attention_mask.dim() == 2",
+    ),
     "question_beside_a_lower_triangle": (
         "states = torch.tril(states)\nif attention_mask.dim() == 2:\n    states = states * 2\n",
         "attention_mask.dim() == 2",
@@ -191,10 +196,27 @@ def recurrent_mask(states, attention_mask):
 """
 
 
-def test_leaves_with_what_four_dimensions_get(check_transformed):
+@pytest.mark.parametrize("asked", ["ndim", "dim()"])
+def test_leaves_with_what_four_dimensions_get(check_transformed, asked):
     body = "self.mixer(states, attention_mask=recurrent_mask(states, attention_mask))\n"
-    guarded = RECURRENT.replace("attention_mask is None", "not isinstance(attention_mask, torch.Tensor)")
-    check_transformed(model(body, RECURRENT), model(body, guarded))
+    before = RECURRENT.replace("ndim", asked)
+    guarded = before.replace("attention_mask is None", "not isinstance(attention_mask, torch.Tensor)")
+    check_transformed(model(body, before), model(body, guarded))
+
+
+@pytest.mark.parametrize("asked", ["ndim", "dim()"])
+def test_leaves_where_nothing_was_asked_for_none(check_transformed, asked):
+    body = "self.mixer(states, attention_mask=recurrent_mask(states, attention_mask))\n"
+    before = RECURRENT.replace("attention_mask is None or attention_mask.ndim", f"attention_mask.{asked}")
+    guarded = before.replace("if att", "if not isinstance(attention_mask, torch.Tensor) or att")
+    check_transformed(model(body, before), model(body, guarded))
+
+
+def test_what_a_guard_asks_for_is_imported(check_transformed):
+    body = "if attention_mask is not None:\n    states = states * attention_mask.unsqueeze(-1)\n"
+    guarded = body.replace("attention_mask is not None", "isinstance(attention_mask, torch.Tensor)")
+    without = model(body).replace("import torch\n", "", 1)
+    check_transformed(without, model(guarded))
 
 
 LOSS = """\
@@ -255,6 +277,7 @@ PICKS_LEFT_ALONE = {
     "no_way_without_a_mask": PICKED.replace("    else:\n        shifted = states[:, :-1].contiguous()\n", ""),
     "refuses_to_go_without": PICKED.replace("shifted = states[:, :-1].contiguous()", "raise ValueError"),
     "changes_the_mask": PICKED.replace("picked =", "attention_mask = picked ="),
+    "asks_for_something_else": PICKED.replace("attention_mask is not None", "position_ids is not None"),
 }
 
 
@@ -277,9 +300,14 @@ if labels is not None:
 """
 
 
-def test_loss_that_would_take_all_tokens_anyway_is_no_finding(check_noop):
+@pytest.mark.parametrize("last", ["shifted.size(-1)", "shifted.shape[-1]"])
+def test_loss_that_would_take_all_tokens_anyway_is_no_finding(check_noop, last):
     """No BlockMask is equal to 0, and what one dimension more would change is flattened away."""
-    assert not check_noop(labelled(CUT)).findings
+    assert not check_noop(labelled(CUT.replace("shifted.size(-1)", last))).findings
+
+
+def test_loss_that_flattens_labels_otherwise_is_no_finding(check_noop):
+    assert not check_noop(labelled(CUT.replace("wanted.view(-1)", "wanted.flatten()"))).findings
 
 
 CUTS = {
@@ -292,6 +320,8 @@ CUTS = {
     ),
     "dimensions_that_are_looked_at": CUT.replace("wanted.view(-1)", "wanted.view(labels.shape[0], -1)"),
     "tokens_used_as_they_are": CUT.replace("wanted.view(-1).to(shifted.device)", "wanted"),
+    "tokens_turned_around": CUT.replace("wanted.view(-1).to(shifted.device)", "wanted.mT + 0"),
+    "a_slice_of_three_dimensions": CUT.replace("- 1) :]", "- 1) :, 0]"),
 }
 
 
@@ -299,6 +329,12 @@ CUTS = {
 def test_loss_that_picks_in_another_way_is_mended(check_transformed, body):
     guarded = body.replace("attention_mask is not None", "isinstance(attention_mask, torch.Tensor)")
     check_transformed(labelled(body), labelled(guarded))
+
+
+def test_pick_beside_something_else_is_reported_only(check_noop):
+    """What else the arm does would be done no more behind a guard, and nobody knows whether it must be."""
+    planned = check_noop(labelled(CUT.replace("    else:", "        self.counted(labels)\n    else:")))
+    assert {finding.safety.value for finding in planned.findings} == {"report"}
 
 
 LOSSES_LEFT_ALONE = {
@@ -487,6 +523,15 @@ def test_layer_that_cuts_a_window_out_gets_it_composed(plan_for):
     assert change.after.decode().endswith(
         LAYERS.replace("            else:\n", SLIDES + "            else:\n")
     )
+
+
+def test_question_beside_a_window_is_guarded_and_the_window_composed(plan_for):
+    asks = "        if attention_mask is not None and attention_mask.dim() == 2:\n"
+    layers = LAYERS.replace("        attend =", f"{asks}            states = states * 2\n        attend =")
+    guard = asks.replace("attention_mask is not None", "isinstance(attention_mask, torch.Tensor)")
+    (change,) = plan_for(HEAD + layers, Settings(line_length=119)).changes
+    after = layers.replace("            else:\n", SLIDES + "            else:\n").replace(asks, guard)
+    assert change.after.decode().endswith(after)
 
 
 @pytest.mark.parametrize(("cut", "other"), [("torch.tril(", "torch.triu("), ("diagonal=", "offset=")])

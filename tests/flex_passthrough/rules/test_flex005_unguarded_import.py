@@ -191,6 +191,12 @@ def test_not_where_the_name_is_bound(check_noop, head):
     check_noop(head + MODEL, ONLY)
 
 
+def test_not_where_a_stand_in_answers_under_every_implementation(check_noop):
+    head = GUARDED_HEAD.replace("import BlockMask\n", "import BlockMask\nelse:\n    BlockMask = ()\n")
+    asks = MODEL.replace('self.config._attn_implementation == "flex_attention"', "self.training")
+    check_noop(head + asks, ONLY)
+
+
 def test_not_a_quoted_annotation(check_noop):
     check_noop(
         GUARDED_HEAD + MODEL.replace("self, attention_mask):", 'self, attention_mask: "BlockMask | None"):'),

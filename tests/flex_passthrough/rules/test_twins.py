@@ -9,7 +9,8 @@ import pytest
 from codemods.flex_passthrough.mends.cannot import CannotMend
 from codemods.flex_passthrough.rules.conversion import TensorConversion
 from codemods.flex_passthrough.rules.counted_positions import PositionsOfCache
-from codemods.flex_passthrough.rules.rule import Mend, Place
+from codemods.flex_passthrough.rules.layer_window import SlidingWindow
+from codemods.flex_passthrough.rules.rule import Mend, Mended, Place
 from codemods.flex_passthrough.rules.tensor_guard import TensorGuard
 
 TWIN = """\
@@ -32,3 +33,22 @@ def test_refused(mend: Mend, reason: str) -> None:
     assert isinstance(node, ast.FunctionDef)
     with pytest.raises(CannotMend, match=reason):
         mend.apply(Place(TWIN, node, module, 119))
+
+
+# A twin that somebody mended by hand, or an earlier run.
+SLIDES = """\
+def forward(self, attention_mask, states):
+    if isinstance(attention_mask, BlockMask):
+        attention_mask = slide(attention_mask, self.sliding_window)
+    else:
+        too_old = torch.tril(torch.ones_like(attention_mask), diagonal=-self.sliding_window)
+        attention_mask = torch.where(too_old, 0, attention_mask)
+    return states
+"""
+
+
+def test_twin_that_has_the_window_composed_in_is_left_alone_and_imports_nothing() -> None:
+    module = ast.parse(SLIDES)
+    (node,) = module.body
+    assert isinstance(node, ast.FunctionDef)
+    assert SlidingWindow("attention_mask").apply(Place(SLIDES, node, module, 119)) == Mended(())
