@@ -8,7 +8,8 @@ import importlib
 import inspect
 import math
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from functools import cache
 from typing import Any
 
 import torch
@@ -108,13 +109,22 @@ def _first_that_builds(tree: Tree, candidate: Candidate, model_class: Any) -> An
         try:
             config = tiny_config(config_class, profile, given)
             model = _new(model_class, config, EAGER)
-            _run_once(model.eval())
+            with no_gradients("cpu"):
+                _run_once(model.eval())
             return config, model
         except CannotBuild as error:
             failures.append(str(error))
         except Exception as error:
             failures.append(f"model: {one_line(error)}")
+            if _is_beyond_sizes(error):
+                raise CannotBuild(failures[-1]) from error
     raise CannotBuild(failures[1])  # the profile with the fewest guesses that suits the most models
+
+
+def _is_beyond_sizes(error: Exception) -> bool:
+    """Say whether a model fails for what no other sizes would mend: a package or an input that it lacks."""
+    missing = isinstance(error, TypeError) and "missing" in str(error) and "required" in str(error)
+    return missing or isinstance(error, ImportError)
 
 
 # Model class -> what it needs beside tokens though its signature calls that optional: "images", "videos".
@@ -131,7 +141,9 @@ def _run_once(model: Any) -> None:
     """
     try:
         model(**inputs(model), **uncached(model))
-    except Exception:
+    except Exception as error:
+        if _is_beyond_sizes(error):
+            raise
         with contextlib.suppress(Exception):
             tokens = inputs(model)
             model(**tokens, **uncached(model), attention_mask=torch.ones_like(tokens["input_ids"]))
@@ -145,9 +157,21 @@ def _run_once(model: Any) -> None:
         raise
 
 
+def parameters_of(model: Any) -> Mapping[str, inspect.Parameter]:
+    """Return the parameters of a model's forward pass."""
+    model_class: Any = type(model)
+    return _parameters(model_class)
+
+
+@cache
+def _parameters(model_class: Any) -> Mapping[str, inspect.Parameter]:
+    """Look up what is asked for in every run, once."""
+    return inspect.signature(model_class.forward).parameters
+
+
 def uncached(model: Any) -> dict[str, Any]:
     """Return the argument that keeps a model from filling a cache, where it has one."""
-    return {"use_cache": False} if "use_cache" in inspect.signature(model.forward).parameters else {}
+    return {"use_cache": False} if "use_cache" in parameters_of(model) else {}
 
 
 def inputs(model: Any, batch: int = 2, tokens: int = 64) -> dict[str, Any]:
@@ -161,7 +185,7 @@ def inputs(model: Any, batch: int = 2, tokens: int = 64) -> dict[str, Any]:
         return torch.randint(5, 100, (batch, tokens), generator=generator)
 
     given = {"input_ids": ids()}
-    config, parameters = model.config, inspect.signature(model.forward).parameters
+    config, parameters = model.config, parameters_of(model)
     if getattr(config, "is_encoder_decoder", False) and "decoder_input_ids" in parameters:
         given["decoder_input_ids"] = ids()
     if "bbox" in parameters:
@@ -279,6 +303,23 @@ class MaskTooLong(Exception):
 
 class Unsupported(Exception):
     """torch cannot do something here that a model rightly asks for; the message says what."""
+
+
+@contextlib.contextmanager
+def no_gradients(device: str) -> Iterator[None]:
+    """Compute no gradients, and spare flex attention the work that only these, or a compiler, need.
+
+    Unfused on a CPU, it wraps each call for a compiler that has been told to do nothing, and looks up what
+    a mask or score function captures through an autograd function under four nested vmaps. Without the
+    wraps it is the same operations on the same numbers.
+    """
+    with torch.no_grad(), contextlib.ExitStack() as stack:
+        if device == "cpu":
+            flex = importlib.import_module("torch.nn.attention.flex_attention")
+            look_up = importlib.import_module("torch._dynamo._trace_wrapped_higher_order_op")
+            _replace(stack, flex, "_FLEX_ATTENTION_DISABLE_COMPILE_DEBUG", True)
+            _replace(stack, look_up, "mod_index", torch.ops.aten.index)
+        yield
 
 
 @contextlib.contextmanager
