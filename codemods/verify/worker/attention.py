@@ -14,7 +14,7 @@ from typing import Any
 
 import torch
 
-from .tiny import PROFILES, CannotBuild, one_line, tiny_config
+from .tiny import FAILURES, PROFILES, CannotBuild, one_line, tiny_config
 from .tree import Candidate, Tree
 from .weights import scale_weights
 
@@ -74,7 +74,7 @@ class Models:
             try:
                 model = self._build(implementation)
                 model.load_state_dict(self._weights)
-            except Exception as error:
+            except FAILURES as error:
                 raise CannotBuild(f"with {implementation}: {one_line(error)}") from error
             self._built[implementation] = model.eval().to(self.device)
         return self._built[implementation]
@@ -114,14 +114,14 @@ def _first_that_builds(tree: Tree, candidate: Candidate, model_class: Any) -> An
             return config, model
         except CannotBuild as error:
             failures.append(str(error))
-        except Exception as error:
+        except FAILURES as error:
             failures.append(f"model: {one_line(error)}")
             if _is_beyond_sizes(error):
                 raise CannotBuild(failures[-1]) from error
     raise CannotBuild(failures[1])  # the profile with the fewest guesses that suits the most models
 
 
-def _is_beyond_sizes(error: Exception) -> bool:
+def _is_beyond_sizes(error: BaseException) -> bool:
     """Say whether a model fails for what no other sizes would mend: a package or an input that it lacks."""
     missing = isinstance(error, TypeError) and "missing" in str(error) and "required" in str(error)
     return missing or isinstance(error, ImportError)
@@ -141,16 +141,16 @@ def _run_once(model: Any) -> None:
     """
     try:
         model(**inputs(model), **uncached(model))
-    except Exception as error:
+    except FAILURES as error:
         if _is_beyond_sizes(error):
             raise
-        with contextlib.suppress(Exception):
+        with contextlib.suppress(*FAILURES):
             tokens = inputs(model)
             model(**tokens, **uncached(model), attention_mask=torch.ones_like(tokens["input_ids"]))
             return
         for kind in ("images", "videos"):
             _NEEDED[type(model)] = kind
-            with contextlib.suppress(Exception):
+            with contextlib.suppress(*FAILURES):
                 model(**inputs(model), **uncached(model))
                 return
         del _NEEDED[type(model)]

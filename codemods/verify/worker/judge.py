@@ -14,7 +14,7 @@ from .compare import TOLERANCE, Difference, difference, digest
 from .experiments import Experiment, NotApplicable, NotRunnable
 from .experiments import experiment as experiment_of
 from .masks import Mask, without_oldest_key, without_oldest_key_in_last_row
-from .tiny import CannotBuild, one_line
+from .tiny import FAILURES, CannotBuild, one_line
 from .tree import Tree
 
 # The case by whose reference it is seen, once per model, that attention matters.
@@ -75,7 +75,7 @@ def _under_flex(tree: Tree, models: Models, experiment: Experiment) -> tuple[Any
         raise
     except Unsupported as error:
         raise NotRunnable(str(error)) from error
-    except Exception as error:
+    except FAILURES as error:
         if models.device == "cpu" and re.search(r"\bCPU\b", str(error)):
             raise NotRunnable(f"refused on a CPU: {one_line(error)}") from error
         if experiment.documents:
@@ -112,7 +112,7 @@ def _reference(tree: Tree, models: Models, experiment: Experiment) -> tuple[Any,
         expected = _run(models, EAGER, experiment, lambda mask: mask.tensor)
     except (NotApplicable, NotRunnable):
         raise
-    except Exception as error:
+    except FAILURES as error:
         if not can_be_given_by_hand:
             raise NotRunnable(f"eager attention cannot run it: {one_line(error)}") from error
         try:
@@ -160,7 +160,7 @@ def _by_hand(tree: Tree, models: Models, experiment: Experiment, why: str) -> tu
         raise
     except MaskTooLong as error:
         raise NotRunnable(str(error)) from error
-    except Exception as error:
+    except FAILURES as error:
         raise NotRunnable(f"eager attention cannot run it: {one_line(error)}") from error
     if torch.equal(wrong, expected):
         raise _CannotTell(f"no reference: the model {why}, and its attention function cannot be given one")
@@ -196,7 +196,7 @@ def _raise_if_read_as_padding(models: Models, experiment: Experiment, got: Any) 
 def _raise_if_eager_refuses(models: Models, experiment: Experiment) -> None:
     try:
         _run(models, EAGER, experiment, lambda mask: mask.block)
-    except Exception as error:
+    except FAILURES as error:
         raise NotRunnable(f"no attention takes document numbers here: {one_line(error)}") from error
 
 
@@ -206,5 +206,5 @@ def _sdpa_digest(models: Models, experiment: Experiment) -> str:
         return digest(_run(models, SDPA, experiment, lambda mask: mask.tensor))
     except CannotBuild:
         return "not supported"
-    except Exception as error:
+    except FAILURES as error:
         return f"raises {type(error).__name__}"
