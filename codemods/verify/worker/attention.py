@@ -8,7 +8,7 @@ import importlib
 import inspect
 import math
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from functools import cache
 from typing import Any
 
@@ -58,6 +58,7 @@ class Models:
         self.flattens = is_multiple_choice(model_class)  # a dense mask like the choices, to two dimensions
         self.discriminates: str | None = None  # unknown; then "" for yes, or why not
         self.garbles: dict[int, bool] = {}  # rows in a batch -> whether eager attention garbles a dense mask
+        self.cuts: bool | None = None  # whether layers cut a dense mask down to their window; None is unknown
         self.reference: Any = None  # what ``discriminates`` was seen by, for the case that asks for the same
         self.config, eager = _first_that_builds(tree, candidate, model_class)
         scale_weights(eager)
@@ -234,13 +235,37 @@ def _new(model_class: Any, config: Any, implementation: Any) -> Any:
     return model_class._from_config(copy.deepcopy(config), attn_implementation=implementation)
 
 
+# (what the model made by itself, an additive mask to give it) -> what its attention gets
+Given = Callable[[Any, Any], Any]
+
+
+def instead(own: Any, dense: Any) -> Any:
+    """Give a mask in the place of the model's own."""
+    return dense
+
+
+def within_window(own: Any, dense: Any) -> Any:
+    """Give a mask as far as the model's own allows it too: a layer may cut every mask down to its window."""
+    return dense if own is None else _both(own, dense)
+
+
+def within_documents(own: Any, dense: Any) -> Any:
+    """Let the model attend as it does by itself, within documents; without a mask of its own, both ways."""
+    return torch.maximum(dense, dense.transpose(-1, -2)) if own is None else _both(own, dense)
+
+
+def _both(own: Any, dense: Any) -> Any:
+    """Return the model's own mask, additive or boolean, where an additive one allows it too."""
+    own = own[..., : dense.shape[-1]]
+    return own & (dense == 0) if own.dtype == torch.bool else torch.minimum(own, dense)
+
+
 @contextlib.contextmanager
-def masks_given_by_hand(tree: Tree, dense: list[Any], narrow: bool = False) -> Iterator[None]:
+def masks_given_by_hand(tree: Tree, dense: list[Any], given: Given = instead) -> Iterator[None]:
     """Hand each of ``dense`` (batch, 1, queries, keys) to the eager attention calls of its lengths.
 
     A second reference, for models whose own way to eager attention drops a dense mask or cannot
-    take one: the model is called without a mask and each attention function gets these; to ``narrow``
-    is to give it what the model made by itself, a window for instance, as far as these allow it too.
+    take one: the model is called without a mask, and ``given`` says what each attention function gets.
 
     Raises:
         MaskTooLong: in a layer whose cache keeps fewer keys than the masks are over.
@@ -251,7 +276,7 @@ def masks_given_by_hand(tree: Tree, dense: list[Any], narrow: bool = False) -> I
         function = vars(module).get("eager_attention_forward")
         if callable(function):
             changed.append((module, function))
-            module.eager_attention_forward = _with_mask(function, by_lengths, narrow)
+            module.eager_attention_forward = _with_mask(function, by_lengths, given)
     try:
         yield
     finally:
@@ -259,14 +284,14 @@ def masks_given_by_hand(tree: Tree, dense: list[Any], narrow: bool = False) -> I
             module.eager_attention_forward = function
 
 
-def _with_mask(function: Any, by_lengths: dict[Any, Any], narrow: bool) -> Any:
+def _with_mask(function: Any, by_lengths: dict[Any, Any], given: Given) -> Any:
     def attention(
         module: Any, query: Any, key: Any, value: Any, attention_mask: Any, *args: Any, **kwargs: Any
     ) -> Any:
         queries, keys = query.shape[-2], key.shape[-2]
         dense = by_lengths.get((queries, keys))
         if dense is not None and not _is_decoders_own(module, attention_mask):
-            attention_mask = _narrowed(attention_mask, dense.to(query)) if narrow else dense.to(query)
+            attention_mask = given(attention_mask, dense.to(query))
         for masked, over in by_lengths:
             if queries == masked < keys < over:
                 raise MaskTooLong(
@@ -275,17 +300,6 @@ def _with_mask(function: Any, by_lengths: dict[Any, Any], narrow: bool) -> Any:
         return function(module, query, key, value, attention_mask, *args, **kwargs)
 
     return attention
-
-
-def _narrowed(own: Any, dense: Any) -> Any:
-    """Return the model's own mask, additive or boolean, where an additive causal one allows it too.
-
-    A layer without a mask of its own looks both ways.
-    """
-    if own is None:
-        return torch.maximum(dense, dense.transpose(-1, -2))
-    own = own[..., : dense.shape[-1]]
-    return own & (dense == 0) if own.dtype == torch.bool else torch.minimum(own, dense)
 
 
 def _is_decoders_own(module: Any, attention_mask: Any) -> bool:
