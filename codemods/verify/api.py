@@ -71,7 +71,8 @@ def verify(
     if consent is not None:
         consent(_what_runs([path for path, _ in trees], options))
     *old, after = [_run(path, target, options, watcher) for path, target in trees]
-    return Outcome(after, before if isinstance(before, Report) else next(iter(old), None))
+    compared = ("--before", str(before)) if isinstance(before, Path) else ()
+    return Outcome(after, before if isinstance(before, Report) else next(iter(old), None), compared)
 
 
 def _what_runs(paths: Sequence[Path], options: Options) -> str:
@@ -107,7 +108,10 @@ def _interpreter(target: Target, options: Options, watcher: Watcher) -> Iterator
 
 
 def _command(path: Path, options: Options) -> tuple[str, ...]:
-    """Return the command that verifies a tree in the same environment."""
+    """Return the command that verifies a tree in the same environment and within the same limits."""
+    usual = Options()
     python = () if options.python == sys.executable else ("--python", options.python)
     env = ("--env", "auto") if options.own_environment else ()
-    return ("python", "-m", "codemods.verify", str(path), *python, *env)
+    timeout = () if options.seconds == usual.seconds else ("--timeout", f"{options.seconds:g}")
+    memory = () if options.memory == usual.memory else ("--memory", f"{options.memory / 2**30:g}")
+    return ("python", "-m", "codemods.verify", str(path), *python, *env, *timeout, *memory)

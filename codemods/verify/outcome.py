@@ -62,10 +62,12 @@ class Outcome:
     Attributes:
         after: the tree that is judged.
         before: what it is compared with; None where only one tree was run.
+        compared: the words of a command that compare with the same tree again; none where that was a report.
     """
 
     after: Report
     before: Report | None = None
+    compared: tuple[str, ...] = ()
 
     @property
     def pairs(self) -> list[Pair]:
@@ -74,10 +76,13 @@ class Outcome:
         new = {cell.key: cell for cell in self.after.cells}
         return [Pair(old.get(key), new.get(key)) for key in [*new, *(key for key in old if key not in new)]]
 
-    @property
-    def lost(self) -> list[tuple[Cell, str]]:
-        """What was right before and is not any more, cell by cell, in words."""
-        return [(pair.cell, words) for pair in self.pairs for words in pair.lost]
+    def reproduce(self, pair: Pair) -> str | None:
+        """Return the command that runs one failing cell alone, of both trees where it is a regression."""
+        if pair.after is None:
+            return None
+        if pair.lost and self.compared:
+            return self.after.command_for(pair.after, *self.compared)
+        return self.after.reproduce(pair.after)
 
     def changes(self) -> dict[str, int]:
         """Count pairs by change; nothing where there is no tree before."""
@@ -111,7 +116,7 @@ class Outcome:
     def _compared(self, pair: Pair) -> dict[str, Any]:
         return {
             **pair.cell.to_json(),
-            "reproduce": self.after.reproduce(pair.cell) if pair.after else None,
+            "reproduce": self.reproduce(pair),
             "before": None if pair.before is None else pair.before.to_json(),
             "missing": pair.after is None,
             "change": pair.change,

@@ -100,9 +100,13 @@ class Report:
 
     def reproduce(self, cell: Cell) -> str | None:
         """Return the command that runs one failing cell alone; None for one that does not fail."""
-        if cell.verdict not in ("crash", "wrong") or not self.command:
+        return self.command_for(cell) if cell.verdict in ("crash", "wrong") else None
+
+    def command_for(self, cell: Cell, *more: str) -> str | None:
+        """Return the command that runs one cell alone; None where it is not known how the tree was run."""
+        if not self.command:
             return None
-        return shlex.join([*self.command, "--model", cell.class_name, "--case", cell.case])
+        return shlex.join([*self.command, "--model", cell.class_name, "--case", cell.case, *more])
 
     def summary(self) -> dict[str, int]:
         """Count cells by verdict, and the classes they belong to."""

@@ -2,9 +2,11 @@ from __future__ import annotations
 
 import json
 import os
+import shlex
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -147,3 +149,26 @@ def test_a_crash_that_is_not_to_fail_does_not(tinyformers: Path, torch_python: s
     assert run.returncode == 0
     assert f"python -m codemods.verify {tinyformers} " in run.stdout
     assert "--model CrashingForCausalLM --case block_causal" in run.stdout
+
+
+@pytest.mark.torch
+def test_the_command_that_a_report_gives_has_the_same_cell_again(
+    tinyformers: Path, torch_python: str, tmp_path: Path
+) -> None:
+    def reported(*arguments: str | Path) -> dict[str, Any]:
+        run = verify(*arguments, "--output-format", "json")
+        assert run.returncode == 3, run.stderr
+        (result,) = [cell for cell in json.loads(run.stdout)["results"] if cell["verdict"] == "crash"]
+        return {**result, "seconds": None}
+
+    first = reported(
+        tinyformers, "--model", "crashing", "--case", "none", "--case", "block_causal",
+        "--python", torch_python, "--timeout", "30", "--memory", "1.5",
+    )  # fmt: skip
+    python, module, name, *again = shlex.split(first["reproduce"])
+    assert [python, module, name] == ["python", "-m", "codemods.verify"]
+    assert again[-8:] == [
+        *("--timeout", "30", "--memory", "1.5"),
+        *("--model", "CrashingForCausalLM", "--case", "block_causal"),
+    ]
+    assert reported(*again) == first

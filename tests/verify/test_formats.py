@@ -156,3 +156,14 @@ def test_junit_has_no_character_that_xml_forbids() -> None:
         written(junit, outcome(replace(CRASH, exception="ValueError: \x00\x1b[31m")))
     )
     assert "\ufffd" in str(next(root.iter("error")).text)
+
+
+def test_a_regression_is_run_again_with_both_trees() -> None:
+    compared = Outcome(
+        report(replace(OK, digests={"eager": "bb"})), report(OK), compared=("--before", "old tree")
+    )
+    command = "python -m codemods.verify 'my tree' --model Qwen2ForCausalLM --case none --before 'old tree'"
+    assert f"    {command}\n" in written(text, compared)
+    assert f"  `{command}`\n" in written(markdown, compared)
+    assert f"<system-out>{command}</system-out>" in written(junit, compared)
+    assert compared.to_json()["results"][0]["reproduce"] == command

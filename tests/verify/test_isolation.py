@@ -51,6 +51,7 @@ MISDEEDS = """\
 VARIANTS = {
     "dies": Variant("plain", PASSTHROUGH, "            import os; os.kill(os.getpid(), 9)\n"),
     "exits": Variant("plain", PASSTHROUGH, "            import os; os._exit(0)\n"),
+    "leaves": Variant("plain", PASSTHROUGH, "            raise SystemExit(3)\n"),
     "hangs": Variant("plain", PASSTHROUGH, "            import time; time.sleep(600)\n"),
     "is_hungry": Variant("plain", PASSTHROUGH, "            return hidden.new_ones(1 << 36)\n"),
     "prints": Variant("plain", PASSTHROUGH, "            print('{}'); return attention_mask\n"),
@@ -152,6 +153,14 @@ def test_where_nothing_is_forked_another_process_goes_on_behind_a_model_that_die
 def test_a_model_that_wants_too_much_memory_gets_none(report: Report) -> None:
     assert verdicts(report, "is_hungry") == ["ok", "crash", "crash"]
     assert "RuntimeError" in str(cells(report, "is_hungry")[1].exception)
+
+
+@pytest.mark.torch
+def test_a_model_that_leaves_the_process_politely_crashes_where_it_does(report: Report) -> None:
+    assert verdicts(report, "leaves") == ["ok", "crash", "crash"]
+    for crash in cells(report, "leaves")[1:]:
+        assert crash.exception == "SystemExit: 3"
+        assert str(crash.site).endswith("_update_causal_mask")
 
 
 @pytest.mark.torch

@@ -36,6 +36,18 @@ class PlainForCausalLM(PreTrainedModel):
 
 """
 
+# What makes a BlockMask of a 2-D mask, as right models did before there were windows.
+DENSE_IN_WINDOW = "        mask = dense_causal_mask(attention_mask, hidden, first)\n"
+CONVERTS = f"""\
+        flex = self.config._attn_implementation == "flex_attention"
+        if flex and attention_mask is not None and attention_mask.dim() == 2:
+
+            def seen(b, h, q, k):
+                return (q + first >= k) & (attention_mask[b, k] > 0)
+
+            return create_block_mask(seen, batch, None, tokens, first + tokens, device=hidden.device)
+{DENSE_IN_WINDOW}"""
+
 # name -> (model, text of the right model, text of the mutant, the cases that must turn red)
 MUTANTS = {
     "returns_none": ("plain", PASSTHROUGH, "            return None\n", BLOCK_CASES),
@@ -58,6 +70,9 @@ MUTANTS = {
         PASSTHROUGH,
         "            return attention_mask.to_dense()\n",
         BLOCK_CASES,
+    ),
+    "converts_tensors": (
+        "windowed", DENSE_IN_WINDOW, CONVERTS, {"ones", "left_padding", "right_padding"}
     ),
     "slices_the_block_mask": (
         "plain",

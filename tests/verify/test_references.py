@@ -79,7 +79,26 @@ FLATTENED = """\
         output = super().forward(input_ids.view(-1, tokens), attention_mask)
         logits = """
 
+# A loss that takes no dense mask, in a model that cuts every mask down to a window; or forgets to.
+WINDOWED = "class WindowedForCausalLM(PreTrainedModel):\n"
+PICKY_LOSS = f"""\
+{WINDOWED}
+    def forward(self, input_ids, attention_mask=None, labels=None, **given):
+        if labels is not None and isinstance(attention_mask, torch.Tensor) and attention_mask.dim() == 4:
+            raise IndexError("the loss picks tokens by a mask of two dimensions")
+        return super().forward(input_ids, attention_mask, labels=labels, **given)
+
+"""
+NO_WINDOW = """\
+        if isinstance(attention_mask, BlockMask):
+            self.config.sliding_window = 99
+        return super()"""
+
 VARIANTS = {
+    "picks_tokens": Variant("windowed", WINDOWED, PICKY_LOSS),
+    "picks_tokens_and_forgets_the_window": Variant(
+        "windowed", WINDOWED, PICKY_LOSS.replace("        return super()", NO_WINDOW)
+    ),
     "chooses": Variant("choosing", GUARD, GUARD),
     "chooses_and_crashes": Variant("choosing", GUARD, NO_GUARD),
     "chooses_wrongly": Variant("choosing", GUARD, "        attention_mask = None\n" + GUARD),
@@ -113,7 +132,7 @@ VARIANTS = {
 @pytest.fixture(scope="module")
 def report(tinyformers: Path, torch_python: str, tmp_path_factory: pytest.TempPathFactory) -> Report:
     tree = tree_of_variants(tinyformers, tmp_path_factory.mktemp("references") / "references", VARIANTS)
-    cases = ("none", "ones", "dense_4d", "block_document", "packed_2d", "block_offset")
+    cases = ("none", "ones", "dense_4d", "block_document", "packed_2d", "block_offset", "loss")
     return run(locate(tree), Options(cases=cases, python=torch_python, heads=True))
 
 
@@ -135,6 +154,13 @@ def test_a_dense_mask_that_eager_attention_garbles_is_given_directly(report: Rep
     garbled = cell(report, "garbles", "block_document")
     assert garbled.verdict == "ok"
     assert "as the model garbles a dense mask" in str(garbled.reason)
+
+
+def test_where_layers_cut_a_dense_mask_one_given_directly_is_cut_too(report: Report) -> None:
+    right = cell(report, "picks_tokens", "loss")
+    assert (right.verdict, right.max_abs_diff) == ("ok", 0.0)
+    assert "as the model cannot take a dense mask (IndexError" in str(right.reason)
+    assert cell(report, "picks_tokens_and_forgets_the_window", "loss").verdict == "wrong"
 
 
 def test_document_numbers_narrow_what_a_window_allows(report: Report) -> None:

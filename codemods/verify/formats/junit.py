@@ -8,7 +8,6 @@ from xml.etree import ElementTree
 
 from codemods.verify.formats import words
 from codemods.verify.outcome import Outcome, Pair
-from codemods.verify.results import Report
 
 # What XML 1.0 has no way to write, not even escaped.
 _FORBIDDEN = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
@@ -16,14 +15,13 @@ _FORBIDDEN = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]"
 
 def write(outcome: Outcome, stream: TextIO) -> None:
     """Write the document."""
-    report = outcome.after
     root = ElementTree.Element("testsuites", name="codemods.verify")
     by_class: dict[str, list[Pair]] = {}
     for pair in outcome.pairs:
         by_class.setdefault(pair.cell.class_name, []).append(pair)
     for name, pairs in by_class.items():
         suite = ElementTree.SubElement(root, "testsuite", name=name, tests=str(len(pairs)))
-        tests = [_test(suite, pair, report) for pair in pairs]
+        tests = [_test(suite, pair, outcome) for pair in pairs]
         for kind in ("failure", "error", "skipped"):
             plural = {"failure": "failures", "error": "errors", "skipped": "skipped"}[kind]
             suite.set(plural, str(sum(test.find(kind) is not None for test in tests)))
@@ -33,9 +31,9 @@ def write(outcome: Outcome, stream: TextIO) -> None:
     stream.write(ElementTree.tostring(root, encoding="unicode") + "\n")
 
 
-def _test(suite: ElementTree.Element, pair: Pair, report: Report) -> ElementTree.Element:
+def _test(suite: ElementTree.Element, pair: Pair, outcome: Outcome) -> ElementTree.Element:
     cell = pair.cell
-    package = str(report.environment.get("package", ""))
+    package = str(outcome.after.environment.get("package", ""))
     test = ElementTree.SubElement(
         suite,
         "testcase",
@@ -52,7 +50,7 @@ def _test(suite: ElementTree.Element, pair: Pair, report: Report) -> ElementTree
         _outcome(test, "failure", "wrong", said)
     elif cell.verdict == "not-runnable":
         ElementTree.SubElement(test, "skipped", message=said)
-    command = report.reproduce(cell)
+    command = outcome.reproduce(pair)
     if command:
         ElementTree.SubElement(test, "system-out").text = _clean(command)
     return test

@@ -22,8 +22,11 @@ def write(outcome: Outcome, stream: TextIO) -> None:
             shown = " | ".join(_cell(row.get(case)) for case in cases)
             stream.write(f"| `{name}` | {shown} |\n")
     stream.write("\n")
-    for cell, what in outcome.lost:
-        stream.write(f"- **regression**: `{cell.class_name}` `{cell.case}`: {what}\n")
+    for lost in words.lost(outcome):
+        names = ", ".join(f"`{case}`" for case in lost.cases)
+        stream.write(f"- **regression**: `{lost.class_name}` {names}: {lost.words}\n")
+        if lost.reproduce:
+            stream.write(f"  `{lost.reproduce}`\n")
     for remark in words.remarks(outcome.after):
         names = ", ".join(f"`{case}`" for case in remark.cases)
         stream.write(f"- `{remark.class_name}` {names}: {_escape(remark.words)}\n")

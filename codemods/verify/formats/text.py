@@ -27,9 +27,11 @@ def write(outcome: Outcome, stream: TextIO) -> None:
         console.print(head + Text(remark.words), soft_wrap=True)
         if remark.reproduce:
             console.print(Text(f"    {remark.reproduce}", style="dim"), soft_wrap=True)
-    for cell, what in outcome.lost:
-        line = f"regression: {cell.class_name} [{cell.case}] {what}"
+    for lost in words.lost(outcome):
+        line = f"regression: {lost.class_name} [{', '.join(lost.cases)}] {lost.words}"
         console.print(Text(line, style="bold red"), soft_wrap=True)
+        if lost.reproduce:
+            console.print(Text(f"    {lost.reproduce}", style="dim"), soft_wrap=True)
     for line in words.circumstances(outcome.after):
         console.print(Text(line, style="dim"), soft_wrap=True)
     if outcome.before is not None:

@@ -59,6 +59,18 @@ def remarks(report: Report) -> list[Remark]:
     ]
 
 
+def lost(outcome: Outcome) -> list[Remark]:
+    """Return what was right before and is not any more: equal words once, with the cases they are of."""
+    said: dict[tuple[str, str], list[Pair]] = {}
+    for pair in outcome.pairs:
+        for words in pair.lost:
+            said.setdefault((pair.cell.class_name, words), []).append(pair)
+    return [
+        Remark(name, [pair.cell.case for pair in pairs], words, outcome.reproduce(pairs[0]))
+        for (name, words), pairs in said.items()
+    ]
+
+
 def explanation(cell: Cell) -> str:
     """Say in one line what a verdict alone does not."""
     crash = f"crash at {cell.site or 'unknown site'}: {cell.exception}" if cell.verdict == "crash" else None

@@ -8,12 +8,13 @@ import importlib
 import inspect
 import math
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
+from functools import cache
 from typing import Any
 
 import torch
 
-from .tiny import PROFILES, CannotBuild, one_line, tiny_config
+from .tiny import FAILURES, PROFILES, CannotBuild, one_line, tiny_config
 from .tree import Candidate, Tree
 from .weights import scale_weights
 
@@ -57,6 +58,7 @@ class Models:
         self.flattens = is_multiple_choice(model_class)  # a dense mask like the choices, to two dimensions
         self.discriminates: str | None = None  # unknown; then "" for yes, or why not
         self.garbles: dict[int, bool] = {}  # rows in a batch -> whether eager attention garbles a dense mask
+        self.cuts: bool | None = None  # whether layers cut a dense mask down to their window; None is unknown
         self.reference: Any = None  # what ``discriminates`` was seen by, for the case that asks for the same
         self.config, eager = _first_that_builds(tree, candidate, model_class)
         scale_weights(eager)
@@ -73,7 +75,7 @@ class Models:
             try:
                 model = self._build(implementation)
                 model.load_state_dict(self._weights)
-            except Exception as error:
+            except FAILURES as error:
                 raise CannotBuild(f"with {implementation}: {one_line(error)}") from error
             self._built[implementation] = model.eval().to(self.device)
         return self._built[implementation]
@@ -108,13 +110,22 @@ def _first_that_builds(tree: Tree, candidate: Candidate, model_class: Any) -> An
         try:
             config = tiny_config(config_class, profile, given)
             model = _new(model_class, config, EAGER)
-            _run_once(model.eval())
+            with no_gradients("cpu"):
+                _run_once(model.eval())
             return config, model
         except CannotBuild as error:
             failures.append(str(error))
-        except Exception as error:
+        except FAILURES as error:
             failures.append(f"model: {one_line(error)}")
+            if _is_beyond_sizes(error):
+                raise CannotBuild(failures[-1]) from error
     raise CannotBuild(failures[1])  # the profile with the fewest guesses that suits the most models
+
+
+def _is_beyond_sizes(error: BaseException) -> bool:
+    """Say whether a model fails for what no other sizes would mend: a package or an input that it lacks."""
+    missing = isinstance(error, TypeError) and "missing" in str(error) and "required" in str(error)
+    return missing or isinstance(error, ImportError)
 
 
 # Model class -> what it needs beside tokens though its signature calls that optional: "images", "videos".
@@ -131,23 +142,37 @@ def _run_once(model: Any) -> None:
     """
     try:
         model(**inputs(model), **uncached(model))
-    except Exception:
-        with contextlib.suppress(Exception):
+    except FAILURES as error:
+        if _is_beyond_sizes(error):
+            raise
+        with contextlib.suppress(*FAILURES):
             tokens = inputs(model)
             model(**tokens, **uncached(model), attention_mask=torch.ones_like(tokens["input_ids"]))
             return
         for kind in ("images", "videos"):
             _NEEDED[type(model)] = kind
-            with contextlib.suppress(Exception):
+            with contextlib.suppress(*FAILURES):
                 model(**inputs(model), **uncached(model))
                 return
         del _NEEDED[type(model)]
         raise
 
 
+def parameters_of(model: Any) -> Mapping[str, inspect.Parameter]:
+    """Return the parameters of a model's forward pass."""
+    model_class: Any = type(model)
+    return _parameters(model_class)
+
+
+@cache
+def _parameters(model_class: Any) -> Mapping[str, inspect.Parameter]:
+    """Look up what is asked for in every run, once."""
+    return inspect.signature(model_class.forward).parameters
+
+
 def uncached(model: Any) -> dict[str, Any]:
     """Return the argument that keeps a model from filling a cache, where it has one."""
-    return {"use_cache": False} if "use_cache" in inspect.signature(model.forward).parameters else {}
+    return {"use_cache": False} if "use_cache" in parameters_of(model) else {}
 
 
 def inputs(model: Any, batch: int = 2, tokens: int = 64) -> dict[str, Any]:
@@ -161,7 +186,7 @@ def inputs(model: Any, batch: int = 2, tokens: int = 64) -> dict[str, Any]:
         return torch.randint(5, 100, (batch, tokens), generator=generator)
 
     given = {"input_ids": ids()}
-    config, parameters = model.config, inspect.signature(model.forward).parameters
+    config, parameters = model.config, parameters_of(model)
     if getattr(config, "is_encoder_decoder", False) and "decoder_input_ids" in parameters:
         given["decoder_input_ids"] = ids()
     if "bbox" in parameters:
@@ -210,13 +235,37 @@ def _new(model_class: Any, config: Any, implementation: Any) -> Any:
     return model_class._from_config(copy.deepcopy(config), attn_implementation=implementation)
 
 
+# (what the model made by itself, an additive mask to give it) -> what its attention gets
+Given = Callable[[Any, Any], Any]
+
+
+def instead(own: Any, dense: Any) -> Any:
+    """Give a mask in the place of the model's own."""
+    return dense
+
+
+def within_window(own: Any, dense: Any) -> Any:
+    """Give a mask as far as the model's own allows it too: a layer may cut every mask down to its window."""
+    return dense if own is None else _both(own, dense)
+
+
+def within_documents(own: Any, dense: Any) -> Any:
+    """Let the model attend as it does by itself, within documents; without a mask of its own, both ways."""
+    return torch.maximum(dense, dense.transpose(-1, -2)) if own is None else _both(own, dense)
+
+
+def _both(own: Any, dense: Any) -> Any:
+    """Return the model's own mask, additive or boolean, where an additive one allows it too."""
+    own = own[..., : dense.shape[-1]]
+    return own & (dense == 0) if own.dtype == torch.bool else torch.minimum(own, dense)
+
+
 @contextlib.contextmanager
-def masks_given_by_hand(tree: Tree, dense: list[Any], narrow: bool = False) -> Iterator[None]:
+def masks_given_by_hand(tree: Tree, dense: list[Any], given: Given = instead) -> Iterator[None]:
     """Hand each of ``dense`` (batch, 1, queries, keys) to the eager attention calls of its lengths.
 
     A second reference, for models whose own way to eager attention drops a dense mask or cannot
-    take one: the model is called without a mask and each attention function gets these; to ``narrow``
-    is to give it what the model made by itself, a window for instance, as far as these allow it too.
+    take one: the model is called without a mask, and ``given`` says what each attention function gets.
 
     Raises:
         MaskTooLong: in a layer whose cache keeps fewer keys than the masks are over.
@@ -227,7 +276,7 @@ def masks_given_by_hand(tree: Tree, dense: list[Any], narrow: bool = False) -> I
         function = vars(module).get("eager_attention_forward")
         if callable(function):
             changed.append((module, function))
-            module.eager_attention_forward = _with_mask(function, by_lengths, narrow)
+            module.eager_attention_forward = _with_mask(function, by_lengths, given)
     try:
         yield
     finally:
@@ -235,14 +284,14 @@ def masks_given_by_hand(tree: Tree, dense: list[Any], narrow: bool = False) -> I
             module.eager_attention_forward = function
 
 
-def _with_mask(function: Any, by_lengths: dict[Any, Any], narrow: bool) -> Any:
+def _with_mask(function: Any, by_lengths: dict[Any, Any], given: Given) -> Any:
     def attention(
         module: Any, query: Any, key: Any, value: Any, attention_mask: Any, *args: Any, **kwargs: Any
     ) -> Any:
         queries, keys = query.shape[-2], key.shape[-2]
         dense = by_lengths.get((queries, keys))
         if dense is not None and not _is_decoders_own(module, attention_mask):
-            attention_mask = _narrowed(attention_mask, dense.to(query)) if narrow else dense.to(query)
+            attention_mask = given(attention_mask, dense.to(query))
         for masked, over in by_lengths:
             if queries == masked < keys < over:
                 raise MaskTooLong(
@@ -251,17 +300,6 @@ def _with_mask(function: Any, by_lengths: dict[Any, Any], narrow: bool) -> Any:
         return function(module, query, key, value, attention_mask, *args, **kwargs)
 
     return attention
-
-
-def _narrowed(own: Any, dense: Any) -> Any:
-    """Return the model's own mask, additive or boolean, where an additive causal one allows it too.
-
-    A layer without a mask of its own looks both ways.
-    """
-    if own is None:
-        return torch.maximum(dense, dense.transpose(-1, -2))
-    own = own[..., : dense.shape[-1]]
-    return own & (dense == 0) if own.dtype == torch.bool else torch.minimum(own, dense)
 
 
 def _is_decoders_own(module: Any, attention_mask: Any) -> bool:
@@ -279,6 +317,23 @@ class MaskTooLong(Exception):
 
 class Unsupported(Exception):
     """torch cannot do something here that a model rightly asks for; the message says what."""
+
+
+@contextlib.contextmanager
+def no_gradients(device: str) -> Iterator[None]:
+    """Compute no gradients, and spare flex attention the work that only these, or a compiler, need.
+
+    Unfused on a CPU, it wraps each call for a compiler that has been told to do nothing, and looks up what
+    a mask or score function captures through an autograd function under four nested vmaps. Without the
+    wraps it is the same operations on the same numbers.
+    """
+    with torch.no_grad(), contextlib.ExitStack() as stack:
+        if device == "cpu":
+            flex = importlib.import_module("torch.nn.attention.flex_attention")
+            look_up = importlib.import_module("torch._dynamo._trace_wrapped_higher_order_op")
+            _replace(stack, flex, "_FLEX_ATTENTION_DISABLE_COMPILE_DEBUG", True)
+            _replace(stack, look_up, "mod_index", torch.ops.aten.index)
+        yield
 
 
 @contextlib.contextmanager

@@ -7,14 +7,13 @@ where a place is a token, a generated token, or a parameter.
 
 from __future__ import annotations
 
-import inspect
 from collections.abc import Callable
 from functools import cache
 from typing import Any, NamedTuple
 
 import torch
 
-from .attention import gradients, inputs, seed, uncached
+from .attention import gradients, inputs, no_gradients, parameters_of, seed, uncached
 from .masks import MASKS, Mask, block, causal, document, later, packed_2d, shared
 
 BATCH = 2
@@ -78,7 +77,7 @@ def _forward(make_mask: Callable[[int, int, str], Mask], tokens: int = TOKENS, b
         mask = make_mask(batch, tokens, device)
 
         def run(model: Any, masks: list[Any]) -> Any:
-            with torch.no_grad():
+            with no_gradients(device):
                 return main_output(model(**_arguments(model, tokens, masks[0], batch), **uncached(model)))
 
         return Experiment([mask], run, mask.rows)
@@ -108,8 +107,7 @@ def _backward(make_mask: Callable[[int, int, str], Mask]) -> Builder:
 
 def _routes(model: Any) -> bool:
     """Whether a model, or a language model whose loss it computes, can return the logits of a router."""
-    asked = inspect.signature(model.forward).parameters
-    return "output_router_logits" in asked or hasattr(model.config, "output_router_logits")
+    return "output_router_logits" in parameters_of(model) or hasattr(model.config, "output_router_logits")
 
 
 def _loss(device: str) -> Experiment:
@@ -131,7 +129,7 @@ def _loss(device: str) -> Experiment:
     return Experiment([mask], run, place=lambda model, batch, place: "in the loss")
 
 
-def _offset(first: Mask, second: Mask) -> Experiment:
+def _offset(first: Mask, second: Mask, device: str) -> Experiment:
     """Fill a cache with one forward pass, then compare a second one of several tokens.
 
     In an encoder-decoder it is the decoder's cache, its masks, and the same encoded tokens both times.
@@ -142,7 +140,7 @@ def _offset(first: Mask, second: Mask) -> Experiment:
         prefix = "decoder_" if "decoder_input_ids" in given else ""
         ids = given.pop(f"{prefix}input_ids")
         rest = given if prefix else {name: given[name] for name in given if name.startswith("pixel_")}
-        with torch.no_grad():
+        with no_gradients(device):
             filled = model(
                 **rest,
                 **{f"{prefix}input_ids": ids[:, :CACHED]},
@@ -187,12 +185,13 @@ def _must_have_room(cache: Any) -> None:
 def _offset_padded(device: str) -> Experiment:
     rows = MASKS["left_padding"](BATCH, TOKENS, device).rows
     first = Mask(rows[:, :CACHED].long(), None, rows[:, :CACHED])
-    return _offset(first, Mask(rows.long(), None, rows[:, CACHED:]))
+    return _offset(first, Mask(rows.long(), None, rows[:, CACHED:]), device)
 
 
 def _offset_block(device: str) -> Experiment:
     first = block(document)(BATCH, CACHED, device)
-    return _offset(first, block(later(document, CACHED), TOKENS)(BATCH, TOKENS - CACHED, device))
+    second = block(later(document, CACHED), TOKENS)(BATCH, TOKENS - CACHED, device)
+    return _offset(first, second, device)
 
 
 def _decoder(make_mask: Callable[[int, int, str], Mask]) -> Builder:
@@ -207,7 +206,7 @@ def _decoder(make_mask: Callable[[int, int, str], Mask]) -> Builder:
                 raise NotApplicable
             if masks[0] is not None:
                 arguments["decoder_attention_mask"] = masks[0].to(_device(model))
-            with torch.no_grad():
+            with no_gradients(device):
                 return main_output(model(**arguments, **uncached(model)))
 
         return Experiment([mask], run, mask.rows)
@@ -225,7 +224,7 @@ def _generate(padded: bool, **settings: Any) -> Builder:
             model.generation_config.eos_token_id = None
             model.generation_config.pad_token_id = 0
             model.generation_config.decoder_start_token_id = 1
-            with torch.no_grad():
+            with no_gradients(device):
                 made = model.generate(
                     **_arguments(model, TOKENS - CACHED, masks[0]),
                     max_new_tokens=NEW_TOKENS,

@@ -9,16 +9,32 @@ from typing import Any
 
 import torch
 
-from .attention import EAGER, FLEX, SDPA, MaskTooLong, Models, Unsupported, masks_given_by_hand, seed
+from .attention import (
+    EAGER,
+    FLEX,
+    SDPA,
+    Given,
+    MaskTooLong,
+    Models,
+    Unsupported,
+    instead,
+    masks_given_by_hand,
+    seed,
+    within_documents,
+    within_window,
+)
 from .compare import TOLERANCE, Difference, difference, digest
 from .experiments import Experiment, NotApplicable, NotRunnable
 from .experiments import experiment as experiment_of
 from .masks import Mask, without_oldest_key, without_oldest_key_in_last_row
-from .tiny import CannotBuild, one_line
+from .tiny import FAILURES, CannotBuild, one_line
 from .tree import Tree
 
 # The case by whose reference it is seen, once per model, that attention matters.
 _WITNESS = "block_causal"
+# The case by which it is seen whether layers cut a dense mask down to a window: its documents are longer than
+# that, and a model that ignores the mask is not taken for one that cuts it.
+_CUT = "block_document"
 
 BY_HAND = "reference: eager attention given the dense mask directly, as the model {why}"
 
@@ -75,7 +91,7 @@ def _under_flex(tree: Tree, models: Models, experiment: Experiment) -> tuple[Any
         raise
     except Unsupported as error:
         raise NotRunnable(str(error)) from error
-    except Exception as error:
+    except FAILURES as error:
         if models.device == "cpu" and re.search(r"\bCPU\b", str(error)):
             raise NotRunnable(f"refused on a CPU: {one_line(error)}") from error
         if experiment.documents:
@@ -112,7 +128,7 @@ def _reference(tree: Tree, models: Models, experiment: Experiment) -> tuple[Any,
         expected = _run(models, EAGER, experiment, lambda mask: mask.tensor)
     except (NotApplicable, NotRunnable):
         raise
-    except Exception as error:
+    except FAILURES as error:
         if not can_be_given_by_hand:
             raise NotRunnable(f"eager attention cannot run it: {one_line(error)}") from error
         try:
@@ -150,22 +166,47 @@ def _garbles(models: Models, experiment: Experiment, expected: Any) -> bool:
 
 def _by_hand(tree: Tree, models: Models, experiment: Experiment, why: str) -> tuple[Any, str]:
     dense = [mask.tensor for mask in experiment.masks]
+    given = within_documents if experiment.documents else _as_layers_do(tree, models)
     try:
-        with masks_given_by_hand(tree, dense, narrow=experiment.documents):
-            expected = _run(models, EAGER, experiment, lambda mask: None)
-        wrong_masks = [without_oldest_key(mask) for mask in dense]
-        with masks_given_by_hand(tree, wrong_masks, narrow=experiment.documents):
-            wrong = _run(models, EAGER, experiment, lambda mask: None)
+        expected = _given(tree, models, experiment, dense, given)
+        wrong = _given(tree, models, experiment, [without_oldest_key(mask) for mask in dense], given)
     except NotRunnable:
         raise
     except MaskTooLong as error:
         raise NotRunnable(str(error)) from error
-    except Exception as error:
+    except FAILURES as error:
         raise NotRunnable(f"eager attention cannot run it: {one_line(error)}") from error
     if torch.equal(wrong, expected):
         raise _CannotTell(f"no reference: the model {why}, and its attention function cannot be given one")
     _must_discriminate(wrong, expected, experiment)
     return expected, BY_HAND.format(why=why)
+
+
+def _given(tree: Tree, models: Models, experiment: Experiment, dense: list[Any], given: Given) -> Any:
+    """Return eager attention's output where each call of it is given a mask."""
+    with masks_given_by_hand(tree, dense, given):
+        return _run(models, EAGER, experiment, lambda mask: None)
+
+
+def _as_layers_do(tree: Tree, models: Models) -> Given:
+    """Say, asked once per model, what the attention calls get of a dense mask that the model is given.
+
+    In some trees a layer with a sliding window cuts it down to that. It is seen on a case in which the model
+    takes a dense mask; one that takes none says nothing, and gets the mask as it is.
+    """
+    if models.cuts is None:
+        experiment = experiment_of(_CUT, models.device)
+        dense = [mask.tensor for mask in experiment.masks]
+        try:
+            taken = _run(models, EAGER, experiment, lambda mask: mask.tensor)
+            whole, cut = (
+                difference(taken, _given(tree, models, experiment, dense, given), experiment.rows).ok
+                for given in (instead, within_window)
+            )
+            models.cuts = cut and not whole
+        except FAILURES:
+            models.cuts = False
+    return within_window if models.cuts else instead
 
 
 def _must_discriminate(wrong: Any, expected: Any, experiment: Experiment) -> None:
@@ -196,7 +237,7 @@ def _raise_if_read_as_padding(models: Models, experiment: Experiment, got: Any) 
 def _raise_if_eager_refuses(models: Models, experiment: Experiment) -> None:
     try:
         _run(models, EAGER, experiment, lambda mask: mask.block)
-    except Exception as error:
+    except FAILURES as error:
         raise NotRunnable(f"no attention takes document numbers here: {one_line(error)}") from error
 
 
@@ -206,5 +247,5 @@ def _sdpa_digest(models: Models, experiment: Experiment) -> str:
         return digest(_run(models, SDPA, experiment, lambda mask: mask.tensor))
     except CannotBuild:
         return "not supported"
-    except Exception as error:
+    except FAILURES as error:
         return f"raises {type(error).__name__}"

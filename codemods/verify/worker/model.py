@@ -12,7 +12,7 @@ from .claims import claims, takes_tokens
 from .device import LOST, works
 from .experiments import NotApplicable, NotRunnable
 from .judge import judge
-from .tiny import CannotBuild, one_line
+from .tiny import FAILURES, CannotBuild, one_line
 from .tree import Candidate, Tree
 
 
@@ -23,7 +23,7 @@ def results(tree: Tree, candidate: Candidate, cases: list[str], device: str) -> 
     """
     try:
         model_class = tree.model_class(candidate)
-    except Exception as error:
+    except FAILURES as error:
         yield from _all_not_runnable(candidate, cases, f"cannot be imported: {one_line(error)}")
         return
     if not claims(model_class) or not _takes_text(model_class):
@@ -43,7 +43,7 @@ def results(tree: Tree, candidate: Candidate, cases: list[str], device: str) -> 
             result["verdict"] = None
         except NotRunnable as error:
             result.update(verdict="not-runnable", reason=str(error))
-        except Exception as error:
+        except FAILURES as error:
             result.update(verdict="not-runnable", reason=f"the harness cannot do it: {one_line(error)}")
         result["seconds"] = round(time.perf_counter() - started, 4)
         started = time.perf_counter()

@@ -14,6 +14,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+from .tiny import FAILURES
 from .tree import Candidate, Tree, Unusable, requirement_line
 
 # What a folder that is no package is imported as; its own name may be one that is taken.
@@ -55,7 +56,7 @@ class Standalone(Tree):
         self._loose = loose
         self._config_json = _read_json(self.root / "config.json") if loose else {}
         self._modules: list[Any] = []
-        self._failed: dict[str, Exception] = {}
+        self._failed: dict[str, BaseException] = {}
         self._package = _LOOSE if loose else package
         if loose:
             _register(root)
@@ -66,7 +67,7 @@ class Standalone(Tree):
         for name in modules:
             try:
                 self._modules.append(importlib.import_module(name))
-            except Exception as error:
+            except FAILURES as error:
                 self._failed[name] = error
         if not self._modules:
             raise Unusable(requirement_line(self._failed[modules[0]]))

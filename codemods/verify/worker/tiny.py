@@ -97,6 +97,10 @@ _LAYER_KINDS = re.compile(r"layer_types|layers_block_type|block_types?|layer_blo
 _SPECIAL_TOKENS = {"pad_token_id": 0, "bos_token_id": 1, "eos_token_id": 2, "decoder_start_token_id": 1}
 
 
+# What code may raise that is its own failure: to leave the process is one too.
+FAILURES = (Exception, SystemExit)
+
+
 class CannotBuild(Exception):
     """A tiny configuration or model cannot be made; the message says why."""
 
@@ -114,7 +118,7 @@ def tiny_config(config_class: Any, profile: Profile, configured: Mapping[str, An
     """
     try:
         return config_class(**tiny_values(config_class, profile, configured))
-    except Exception as error:
+    except FAILURES as error:
         raise CannotBuild(f"configuration: {one_line(error)}") from error
 
 
@@ -246,7 +250,7 @@ def _sub_configs(
 def _default(config_class: Any, configured: Mapping[str, Any] = _NOTHING) -> Any:
     try:
         return config_class(**configured)
-    except Exception:
+    except FAILURES:
         return None
 
 

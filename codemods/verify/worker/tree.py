@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from .claims import ClaimsInText
+from .tiny import FAILURES
 
 # The auto mappings whose classes are verified, in the order of the report. The names are those of
 # ``models/auto/modeling_auto.py``; older and newer trees lack some.
@@ -186,7 +187,7 @@ def _own_type(class_name: str, model_types: list[str]) -> str:
 def _import(name: str) -> Any:
     try:
         return importlib.import_module(name)
-    except Exception as error:
+    except FAILURES as error:
         raise Unusable(requirement_line(error)) from error
 
 
