@@ -91,7 +91,9 @@ def _measure(package: str) -> dict[str, Any]:
     folder = FOLDER / re.sub(r"\W+", "-", package)
     if not folder.exists():
         wheels = folder.with_suffix(".wheel")
-        download = ["download", "--quiet", "--no-deps", "--only-binary=:all:", "-d", str(wheels), package]
+        # Whatever Python it wants: it is read, never run.
+        download = ["download", "--quiet", "--no-deps", "--only-binary=:all:", "--ignore-requires-python"]
+        download += ["-d", str(wheels), package]
         run([sys.executable, "-m", "pip", *download])
         with zipfile.ZipFile(next(wheels.glob("*.whl"))) as archive:
             archive.extractall(folder)
