@@ -12,7 +12,7 @@ from codemods.flex_passthrough.era import INTEGRATION
 from codemods.flex_passthrough.mends.annotations import annotate_mask
 from codemods.flex_passthrough.mends.cannot import CannotMend
 from codemods.flex_passthrough.mends.imports import GUARD, Need, library_root, require_imports
-from codemods.flex_passthrough.mends.slices import first_line, read
+from codemods.flex_passthrough.mends.text import first_line, read
 from codemods.flex_passthrough.mends.width import line_width
 from codemods.flex_passthrough.mends.window_helper import HELPER, add_window_helper
 from codemods.flex_passthrough.rules.rule import Mend, Place

@@ -61,7 +61,8 @@ class Hierarchy:
             if isinstance(base, Class):
                 if (base, name) in self._patched:
                     return base, self._patched[base, name]
-                if name in base.members:
+                # To cut a class into its members takes long, and most do not have the one that is asked for.
+                if base.mentions(name) and name in base.members:
                     return base, base.members[name]
         return None, None
 

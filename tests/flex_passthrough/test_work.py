@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
+from pathlib import Path
 from textwrap import dedent, indent
 
 import libcst
@@ -9,7 +13,7 @@ import pytest
 
 from codemods.flex_passthrough.api import Settings, plan
 
-from .rules.test_flex001_missing_passthrough import ASKS, BUILD, HEAD, model
+from .rules.test_flex001_missing_passthrough import ASKS, BUILD, GUARD, HEAD, MENDED_HEAD, model
 from .test_cli import LIBRARY, TINY
 
 # Methods that no mask reaches: enough of them that the file is not parsed whole.
@@ -61,6 +65,15 @@ def test_second_model_that_inherits_costs_little(work):
 def test_nothing_to_edit_needs_no_libcst(work):
     proposed, counts = work({"pkg/models/tiny/modeling_tiny.py": UNMASKED})
     assert (proposed.findings, counts["libcst_parses"], counts["models_followed"]) == ([], 0, 0)
+
+
+def test_scan_that_finds_nothing_loads_no_libcst(write_tree):
+    root = write_tree({**LIBRARY, TINY: MENDED_HEAD + model(ASKS + GUARD + BUILD)})
+    code = "import sys; from codemods.flex_passthrough.api import plan; from pathlib import Path\n"
+    code += "found = plan([Path(sys.argv[1])]); print(len(found.findings), 'libcst' in sys.modules)"
+    command = [sys.executable, "-c", code, str(root / "pkg")]
+    env = {**os.environ, "PYTHONPATH": str(Path(__file__).parents[2])}
+    assert subprocess.run(command, capture_output=True, env=env, text=True).stdout.split() == ["0", "False"]
 
 
 UNMASKED = "import torch\nfrom ...modeling_utils import PreTrainedModel\n\n\n"

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from codemods.flex_passthrough.mends.cannot import CannotMend
 from codemods.flex_passthrough.mends.flex_branch import Definition, parameter_names
 from codemods.flex_passthrough.mends.layout import Frame, lay_out_call
-from codemods.flex_passthrough.mends.slices import Text, find_function, first_line, read
+from codemods.flex_passthrough.mends.text import Text, find_function, first_line, read
 from codemods.flex_passthrough.mends.width import indent_unit, indentation, line_width
 from codemods.rewrite.edit import Edit
 

@@ -5,12 +5,11 @@ from __future__ import annotations
 import ast
 from dataclasses import replace
 
-import libcst as cst
-
 from codemods.flex_passthrough.mends.cannot import CannotMend
 from codemods.flex_passthrough.mends.flex_branch import Definition, FlexBranch, find_branch, read_inputs
+from codemods.flex_passthrough.mends.late import cst
 from codemods.flex_passthrough.mends.layout import Frame, lay_out, lay_out_call
-from codemods.flex_passthrough.mends.slices import Text, find_function, read
+from codemods.flex_passthrough.mends.text import Text, find_function, read
 from codemods.flex_passthrough.mends.width import indent_unit, indentation, line_width
 from codemods.rewrite.edit import Edit
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import ast
 
 from codemods.flex_passthrough.mends.cannot import CannotMend
-from codemods.flex_passthrough.mends.slices import find_function, first_line, read
+from codemods.flex_passthrough.mends.text import find_function, first_line, read
 from codemods.flex_passthrough.mends.width import indent_unit, indentation
 from codemods.rewrite.edit import Edit
 

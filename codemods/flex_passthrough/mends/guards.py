@@ -4,42 +4,41 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import TypeVar
-
-import libcst as cst
-from libcst import matchers as m
+from typing import Literal, TypeVar
 
 from codemods.flex_passthrough.mends.cannot import CannotMend
+from codemods.flex_passthrough.mends.late import cst, m
 from codemods.flex_passthrough.mends.layout import Frame, lay_out
-from codemods.flex_passthrough.mends.slices import Slice, read, slice_around
+from codemods.flex_passthrough.mends.slices import Slice, slice_around
+from codemods.flex_passthrough.mends.text import read
 from codemods.flex_passthrough.mends.width import indent_unit, indentation, line_width
 from codemods.rewrite.edit import Edit
 from codemods.source.position import Span
 
-# Within these an `and` chain needs no parentheses of its own.
-_LOOSER_THAN_AND = (
-    cst.Arg,
-    cst.Assert,
-    cst.Assign,
-    cst.AnnAssign,
-    cst.AugAssign,
-    cst.BooleanOperation,
-    cst.CompIf,
-    cst.DictElement,
-    cst.Element,
-    cst.Expr,
-    cst.FormattedStringExpression,
-    cst.If,
-    cst.IfExp,
-    cst.Index,
-    cst.Lambda,
-    cst.NamedExpr,
-    cst.Return,
-    cst.While,
-)
+# Within these an `and` chain needs no parentheses of its own. (Types by name: LibCST is not loaded yet.)
+_LOOSER_THAN_AND = {
+    "Arg",
+    "Assert",
+    "Assign",
+    "AnnAssign",
+    "AugAssign",
+    "BooleanOperation",
+    "CompIf",
+    "DictElement",
+    "Element",
+    "Expr",
+    "FormattedStringExpression",
+    "If",
+    "IfExp",
+    "Index",
+    "Lambda",
+    "NamedExpr",
+    "Return",
+    "While",
+}
 # The statements whose one condition or value black breaks as a whole.
-_STATEMENTS = (cst.If, cst.While, cst.Return, cst.Assign, cst.AnnAssign, cst.AugAssign, cst.Expr)
-Expression = TypeVar("Expression", bound=cst.BaseExpression)
+_STATEMENTS = {"If", "While", "Return", "Assign", "AnnAssign", "AugAssign", "Expr"}
+Expression = TypeVar("Expression", bound="cst.BaseExpression")
 
 
 @dataclass(frozen=True)
@@ -53,12 +52,12 @@ class _Form:
     """
 
     guard: str
-    joined: type[cst.And] | type[cst.Or]
-    presence: type[cst.Is] | type[cst.IsNot]
+    joined: Literal["And", "Or"]
+    presence: Literal["Is", "IsNot"]
 
 
-_FALSE = _Form("isinstance({mask}, {torch}.Tensor)", cst.And, cst.IsNot)
-_TRUE = _Form("not isinstance({mask}, {torch}.Tensor)", cst.Or, cst.Is)
+_FALSE = _Form("isinstance({mask}, {torch}.Tensor)", "And", "IsNot")
+_TRUE = _Form("not isinstance({mask}, {torch}.Tensor)", "Or", "Is")
 
 
 def require_tensor(
@@ -155,7 +154,7 @@ def _lay_out_again(
     width: int | None,
 ) -> Edit | None:
     """Break a statement that no longer fits its line, if black would have left it as it was."""
-    if not isinstance(parents[condition], _STATEMENTS):
+    if type(parents[condition]).__name__ not in _STATEMENTS:
         return None
     source = part.source
     span = _outer_span(part, condition)
@@ -205,9 +204,13 @@ def _walk(node: cst.CSTNode) -> Iterator[cst.CSTNode]:
         yield from _walk(child)
 
 
+def _is(node: cst.CSTNode, kind: str) -> bool:
+    return type(node).__name__ == kind
+
+
 def _operands(node: cst.BaseExpression, form: _Form) -> list[cst.BaseExpression]:
     """Return the operands of an ``and`` (or ``or``) chain in the order they are evaluated."""
-    if isinstance(node, cst.BooleanOperation) and isinstance(node.operator, form.joined):
+    if isinstance(node, cst.BooleanOperation) and _is(node.operator, form.joined):
         return [*_operands(node.left, form), *_operands(node.right, form)]
     return [node]
 
@@ -218,7 +221,7 @@ def _operands_before(
     """Return what has not settled the chain before ``node`` is evaluated."""
     before: list[cst.BaseExpression] = []
     parent = parents[node]
-    while isinstance(parent, cst.BooleanOperation) and isinstance(parent.operator, form.joined):
+    while isinstance(parent, cst.BooleanOperation) and _is(parent.operator, form.joined):
         if node is parent.right:
             before = [*_operands(parent.left, form), *before]
         node, parent = parent, parents[parent]
@@ -230,7 +233,7 @@ def _is_presence_test(node: cst.BaseExpression, mask: str, part: Slice, form: _F
     test = m.Comparison(comparisons=[m.ComparisonTarget(comparator=m.Name("None"))])
     return (
         m.matches(node, test)
-        and isinstance(cst.ensure_type(node, cst.Comparison).comparisons[0].operator, form.presence)
+        and _is(cst.ensure_type(node, cst.Comparison).comparisons[0].operator, form.presence)
         and part.code(cst.ensure_type(node, cst.Comparison).left) == mask
     )
 
@@ -251,7 +254,7 @@ def _join(
 ) -> cst.BaseExpression:
     """Put the guard before ``node``, with the parentheses that this takes."""
     parent = parents[node]
-    loose = isinstance(parent, _LOOSER_THAN_AND) and not _binds_tighter(parent, form)
+    loose = type(parent).__name__ in _LOOSER_THAN_AND and not _binds_tighter(parent, form)
     within = bool(node.lpar) and not loose
     operand = node.with_changes(lpar=(), rpar=()) if within else node
     if _needs_parentheses(operand, form):
@@ -279,13 +282,14 @@ def _needs_parentheses(operand: cst.BaseExpression, form: _Form) -> bool:
 
 def _operator_like_neighbours(parent: cst.CSTNode, form: _Form) -> cst.And | cst.Or:
     """Return an operator that begins a line if the one beside it does."""
+    operator: type[cst.And] | type[cst.Or] = cst.And if form.joined == "And" else cst.Or
     if isinstance(parent, cst.BooleanOperation):
         before = parent.operator.whitespace_before
         if isinstance(before, cst.ParenthesizedWhitespace):
-            return form.joined(
+            return operator(
                 whitespace_before=before.with_changes(first_line=cst.TrailingWhitespace(), empty_lines=())
             )
-    return form.joined()
+    return operator()
 
 
 def _parenthesize(node: Expression) -> Expression:

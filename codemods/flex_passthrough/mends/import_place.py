@@ -9,7 +9,7 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from codemods.flex_passthrough.mends.names import Import, dotted
-from codemods.flex_passthrough.mends.slices import Text, first_line, read
+from codemods.flex_passthrough.mends.text import Text, first_line, read
 from codemods.flex_passthrough.mends.width import indent_unit, indentation
 from codemods.rewrite.edit import Edit, apply_edits
 

@@ -10,7 +10,7 @@ from codemods.flex_passthrough.mends.cannot import CannotMend
 from codemods.flex_passthrough.mends.hunks import edits_between
 from codemods.flex_passthrough.mends.import_place import add_import, import_statement
 from codemods.flex_passthrough.mends.names import Import, dotted, local_name
-from codemods.flex_passthrough.mends.slices import Text, first_line, read, top_level
+from codemods.flex_passthrough.mends.text import Text, first_line, read, top_level
 from codemods.flex_passthrough.mends.width import indent_unit, indentation, line_width
 from codemods.rewrite.edit import Edit
 

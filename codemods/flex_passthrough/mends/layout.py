@@ -13,12 +13,13 @@ import tokenize
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 from itertools import chain
+from typing import TypeAlias
 
-import libcst as cst
+from codemods.flex_passthrough.mends.late import cst
 
-Code = Callable[[cst.CSTNode], str]
+Code: TypeAlias = "Callable[[cst.CSTNode], str]"
 # A word that begins a broken line, and the operand behind it.
-Operand = tuple[str, cst.BaseExpression]
+Operand: TypeAlias = "tuple[str, cst.BaseExpression]"
 
 
 @dataclass(frozen=True)

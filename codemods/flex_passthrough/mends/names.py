@@ -6,7 +6,7 @@ import ast
 from collections.abc import Iterator, Sequence
 
 from codemods.flex_passthrough.mends.cannot import CannotMend
-from codemods.flex_passthrough.mends.slices import top_level
+from codemods.flex_passthrough.mends.text import top_level
 from codemods.maskflow.outline import Piece
 
 Import = ast.Import | ast.ImportFrom

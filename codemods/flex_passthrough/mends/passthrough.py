@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-import libcst as cst
-from libcst import matchers as m
-
 from codemods.flex_passthrough.mends.cannot import CannotMend
-from codemods.flex_passthrough.mends.slices import Slice, Text, read, slice_function
+from codemods.flex_passthrough.mends.late import cst, m
+from codemods.flex_passthrough.mends.slices import Slice, slice_function
+from codemods.flex_passthrough.mends.text import Text, read
 from codemods.flex_passthrough.mends.width import indent_unit, indentation, quote
 from codemods.rewrite.edit import Edit
 

@@ -6,88 +6,19 @@ lines of one function, and only those go through LibCST.
 
 from __future__ import annotations
 
-import ast
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
-from functools import lru_cache
-from itertools import accumulate
-
-import libcst as cst
-from libcst.metadata import CodeRange, MetadataWrapper, PositionProvider
 
 from codemods.flex_passthrough.mends.cannot import CannotMend
-from codemods.maskflow.definitions import in_order
-from codemods.maskflow.outline import Piece, outline
-from codemods.source.position import Span, character_column, split_lines
-from codemods.source.text import dominant_newline
-
-Function = ast.FunctionDef | ast.AsyncFunctionDef
-
-
-@dataclass(frozen=True)
-class Text:
-    """A file's text with its lines, its line offsets and its stdlib syntax tree."""
-
-    text: str
-    lines: Sequence[str]
-    starts: Sequence[int]
-    tree: ast.Module
-
-    def offset(self, line: int, column: int) -> int:
-        """Return the character offset of a line (from 1) and a column (from 0, in characters)."""
-        return self.starts[line - 1] + column
-
-    def after(self, line: int) -> int:
-        """Return the offset just behind a line and its line end."""
-        return self.starts[line]
-
-    def extent(self, node: ast.expr | ast.stmt | ast.arg) -> tuple[int, int]:
-        """Return the character offsets between which a node of the syntax tree stands."""
-        end_line, end_column = node.end_lineno or node.lineno, node.end_col_offset or node.col_offset
-        return (
-            self.offset(node.lineno, character_column(self.lines[node.lineno - 1], node.col_offset)),
-            self.offset(end_line, character_column(self.lines[end_line - 1], end_column)),
-        )
-
-    def newline(self, line: int | None = None) -> str:
-        """Return the line end that ``line`` has; if it has none, or none is named, what most lines have."""
-        if line is not None:
-            candidate = self.lines[line - 1]
-            if end := candidate[len(candidate.rstrip("\r\n")) :]:
-                return end
-        return dominant_newline(self.text)
-
-
-@lru_cache(maxsize=4)
-def read(text: str) -> Text:
-    """Index ``text``; several mends of one file share the work.
-
-    Raises:
-        CannotMend: if the text is not valid Python.
-    """
-    try:
-        tree = ast.parse(text)
-    except (SyntaxError, ValueError) as error:
-        raise CannotMend(f"the file does not parse: {error}") from error
-    lines = split_lines(text)
-    return Text(text, lines, [0, *accumulate(map(len, lines))], tree)
-
-
-@lru_cache(maxsize=8)
-def top_level(text: str) -> list[ast.stmt | Piece]:
-    """Return what stands at the top level of a file, in order; of its definitions, where they stand.
-
-    Raises:
-        CannotMend: if the text is not valid Python, as far as it is parsed.
-    """
-    cut = outline(text)
-    if cut is None:
-        return list(read(text).tree.body)
-    try:
-        body = ast.parse(cut.rest).body
-    except (SyntaxError, ValueError) as error:
-        raise CannotMend(f"the file does not parse: {error}") from error
-    return list(in_order(body, cut.pieces))
+from codemods.flex_passthrough.mends.late import cst, metadata
+from codemods.flex_passthrough.mends.text import (
+    Text,
+    find_function,
+    first_line,
+    starts_its_line,
+    statements_at,
+)
+from codemods.source.position import Span
 
 
 @dataclass(frozen=True)
@@ -101,7 +32,7 @@ class Slice:
     source: Text
     first_line: int
     module: cst.Module
-    positions: Mapping[cst.CSTNode, CodeRange]
+    positions: Mapping[cst.CSTNode, metadata.CodeRange]
     header_lines: int
 
     def span(self, node: cst.CSTNode) -> Span:
@@ -144,8 +75,8 @@ def slice_lines(source: Text, first_line: int, last_line: int) -> Slice:
         raise CannotMend(f"LibCST cannot parse lines {first_line} to {last_line}") from error
     if module.code != text:
         raise CannotMend(f"LibCST does not reproduce lines {first_line} to {last_line}")
-    wrapper = MetadataWrapper(module, unsafe_skip_copy=True)
-    return Slice(source, first_line, module, wrapper.resolve(PositionProvider), 1 if header else 0)
+    wrapper = metadata.MetadataWrapper(module, unsafe_skip_copy=True)
+    return Slice(source, first_line, module, wrapper.resolve(metadata.PositionProvider), 1 if header else 0)
 
 
 def slice_function(source: Text, line: int) -> tuple[Slice, cst.FunctionDef]:
@@ -181,37 +112,3 @@ def slice_around(source: Text, span: Span) -> Slice:
 
 def _is_elif(source: Text, line: int) -> bool:
     return source.lines[line - 1].lstrip().startswith("elif")
-
-
-def find_function(tree: ast.Module, line: int) -> Function | None:
-    """Return the function whose ``def`` or one of whose decorators stands on ``line``."""
-    for node in statements_at(tree, line):
-        if isinstance(node, Function) and first_line(node) <= line <= node.lineno:
-            return node
-    return None
-
-
-def statements_at(tree: ast.Module, line: int) -> Iterator[ast.stmt]:
-    """Yield the statements that cover ``line``, outermost first."""
-    pending: list[ast.AST] = [tree]
-    while pending:
-        for child in ast.iter_child_nodes(pending.pop()):
-            if isinstance(child, ast.stmt):
-                if first_line(child) <= line <= (child.end_lineno or child.lineno):
-                    yield child
-                    pending.append(child)
-            elif isinstance(child, (ast.ExceptHandler, ast.match_case)):
-                pending.append(child)
-
-
-def first_line(statement: ast.stmt) -> int:
-    """Return the first line of a statement, its decorators included."""
-    decorators: list[ast.expr] = getattr(statement, "decorator_list", [])
-    return min([statement.lineno, *(decorator.lineno for decorator in decorators)])
-
-
-def starts_its_line(source: Text, statement: ast.stmt) -> bool:
-    """Tell whether nothing but indentation stands before ``statement`` on its line."""
-    line = source.lines[first_line(statement) - 1]
-    indentation = line[: len(line) - len(line.lstrip(" \t\f"))]
-    return len(indentation) >= statement.col_offset or bool(getattr(statement, "decorator_list", None))

@@ -16,7 +16,7 @@ from dataclasses import dataclass
 
 from codemods.flex_passthrough.mends.cannot import CannotMend
 from codemods.flex_passthrough.mends.flex_branch import Definition, parameter_names
-from codemods.flex_passthrough.mends.slices import find_function, read
+from codemods.flex_passthrough.mends.text import find_function, read
 from codemods.flex_passthrough.mends.width import indentation
 from codemods.rewrite.edit import Edit
 

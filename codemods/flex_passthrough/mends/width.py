@@ -6,7 +6,7 @@ import ast
 import re
 from collections.abc import Iterator
 
-from codemods.flex_passthrough.mends.slices import Text
+from codemods.flex_passthrough.mends.text import Text
 from codemods.maskflow.outline import quoted
 from codemods.source.position import split_lines
 

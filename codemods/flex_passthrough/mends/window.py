@@ -16,12 +16,11 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-import libcst as cst
-from libcst import matchers as m
-
 from codemods.flex_passthrough.mends.cannot import CannotMend
+from codemods.flex_passthrough.mends.late import cst, m
 from codemods.flex_passthrough.mends.layout import Frame, lay_out, lay_out_call
-from codemods.flex_passthrough.mends.slices import Slice, read, slice_function
+from codemods.flex_passthrough.mends.slices import Slice, slice_function
+from codemods.flex_passthrough.mends.text import read
 from codemods.flex_passthrough.mends.width import indent_unit, indentation, line_width, quote
 from codemods.flex_passthrough.mends.window_helper import HELPER
 from codemods.rewrite.edit import Edit
@@ -204,28 +203,22 @@ def _slice(
 
 def _put(name: str, meaning: cst.BaseExpression, value: cst.BaseExpression) -> cst.BaseExpression:
     """Return ``value`` with ``name`` spelled out."""
-    spelled_out = value.visit(_Put(name, meaning))
+
+    class Put(cst.CSTTransformer):
+        def leave_Name(self, original_node: cst.Name, updated_node: cst.Name) -> cst.BaseExpression:
+            if original_node.value != name:
+                return updated_node
+            if isinstance(meaning, (cst.Name, cst.Call, cst.Attribute, cst.Subscript)):
+                return meaning
+            return meaning.with_changes(lpar=[cst.LeftParen()], rpar=[cst.RightParen()])
+
+        def leave_Arg(self, original_node: cst.Arg, updated_node: cst.Arg) -> cst.Arg:
+            alone = m.matches(original_node, m.Arg(m.Name(name), star=""))
+            return updated_node.with_changes(value=meaning) if alone else updated_node
+
+    spelled_out = value.visit(Put())
     assert isinstance(spelled_out, cst.BaseExpression)
     return spelled_out
-
-
-class _Put(cst.CSTTransformer):
-    """Puts what a name stands for in its place."""
-
-    def __init__(self, name: str, meaning: cst.BaseExpression) -> None:
-        self.name = name
-        self.meaning = meaning
-
-    def leave_Name(self, original_node: cst.Name, updated_node: cst.Name) -> cst.BaseExpression:
-        if original_node.value != self.name:
-            return updated_node
-        if isinstance(self.meaning, (cst.Name, cst.Call, cst.Attribute, cst.Subscript)):
-            return self.meaning
-        return self.meaning.with_changes(lpar=[cst.LeftParen()], rpar=[cst.RightParen()])
-
-    def leave_Arg(self, original_node: cst.Arg, updated_node: cst.Arg) -> cst.Arg:
-        alone = m.matches(original_node, m.Arg(m.Name(self.name), star=""))
-        return updated_node.with_changes(value=self.meaning) if alone else updated_node
 
 
 def _insert_arm(

@@ -6,7 +6,7 @@ import ast
 
 from codemods.flex_passthrough.mends.imports import BLOCK_MASK, GUARD, Need, require_imports
 from codemods.flex_passthrough.mends.names import local_name
-from codemods.flex_passthrough.mends.slices import Text, first_line, read
+from codemods.flex_passthrough.mends.text import Text, first_line, read
 from codemods.flex_passthrough.mends.width import indent_unit, line_width
 from codemods.rewrite.edit import Edit
 

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 from codemods.flex_passthrough.mends.cannot import CannotMend
 from codemods.flex_passthrough.mends.imports import TORCH
-from codemods.flex_passthrough.mends.slices import Text, read
+from codemods.flex_passthrough.mends.text import Text, read
 from codemods.flex_passthrough.mends.width import indent_unit, indentation
 from codemods.flex_passthrough.rules.rule import Mended, Place
 from codemods.flex_passthrough.syntax import in_order

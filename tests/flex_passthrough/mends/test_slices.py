@@ -9,7 +9,8 @@ from hypothesis import strategies as st
 from libcst import matchers as m
 
 from codemods.flex_passthrough.mends.cannot import CannotMend
-from codemods.flex_passthrough.mends.slices import read, slice_around, slice_function, slice_lines
+from codemods.flex_passthrough.mends.slices import slice_around, slice_function, slice_lines
+from codemods.flex_passthrough.mends.text import read
 from codemods.source.position import Span
 
 NESTED = '''\

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from codemods.flex_passthrough.mends.slices import read
+from codemods.flex_passthrough.mends.text import read
 from codemods.flex_passthrough.mends.width import indent_unit, line_width, quote
 
 
