@@ -10,17 +10,23 @@ import pytest
 pytestmark = pytest.mark.torch
 torch = pytest.importorskip("torch")
 
-from codemods.verify.worker.attention import masks_given_by_hand  # noqa: E402
+from codemods.verify.worker.attention import (  # noqa: E402
+    Given,
+    instead,
+    masks_given_by_hand,
+    within_documents,
+    within_window,
+)
 
 QUERY = torch.zeros(1, 1, 4, 2)
 DENSE = torch.full((1, 1, 4, 4), -1.0)
 
 
-def given(module: Any, own: Any, dense: Any = DENSE, narrow: bool = False) -> Any:
+def given(module: Any, own: Any, dense: Any = DENSE, way: Given = instead) -> Any:
     """Return the mask that an attention function gets in the place of the model's own."""
     code = SimpleNamespace(eager_attention_forward=lambda module, query, key, value, mask: mask)
     tree: Any = SimpleNamespace(modules=lambda: [code])
-    with masks_given_by_hand(tree, [dense], narrow):
+    with masks_given_by_hand(tree, [dense], way):
         return code.eager_attention_forward(module, QUERY, QUERY, QUERY, own)
 
 
@@ -40,8 +46,15 @@ def test_module_without_a_configuration() -> None:
 
 def test_narrowed_layers_look_the_ways_they_looked() -> None:
     causal = torch.full((4, 4), -1.0).triu(1)[None, None]
-    both_ways = given(SimpleNamespace(), None, causal, narrow=True)
+    both_ways = given(SimpleNamespace(), None, causal, way=within_documents)
     assert torch.equal(both_ways, torch.zeros(1, 1, 4, 4))
-    assert torch.equal(given(SimpleNamespace(), both_ways, causal, narrow=True), causal)
+    assert torch.equal(given(SimpleNamespace(), both_ways, causal, way=within_documents), causal)
     allowed = torch.ones(1, 1, 4, 6, dtype=torch.bool)
-    assert torch.equal(given(SimpleNamespace(), allowed, causal, narrow=True), causal == 0)
+    assert torch.equal(given(SimpleNamespace(), allowed, causal, way=within_documents), causal == 0)
+
+
+def test_layers_that_cut_masks_keep_what_they_cut() -> None:
+    causal = torch.full((4, 4), -1.0).triu(1)[None, None]
+    window = causal + torch.full((4, 4), -1.0).tril(-2)
+    assert torch.equal(given(SimpleNamespace(), window, causal, way=within_window), window)
+    assert torch.equal(given(SimpleNamespace(), None, causal, way=within_window), causal)
