@@ -50,7 +50,6 @@ from torch import nn
 from ...modeling_utils import ALL_ATTENTION_FUNCTIONS, PreTrainedModel
 from ...utils import is_torch_flex_attn_available, logging
 
-
 if is_torch_flex_attn_available():
     from torch.nn.attention.flex_attention import BlockMask
 

@@ -141,3 +141,17 @@ def test_what_was_seen_is_right_or_said_and_nothing_is_written_in_part(seed: int
     for path in root.rglob("modeling_m*.py"):
         assert not path.is_file() or path.read_bytes() in known, path
     assert not list(root.rglob(".codemods-*"))
+
+
+def test_of_two_runs_at_once_one_writes_and_the_other_waits_or_says_so(tmp_path: Path) -> None:
+    root = package(tmp_path, **dict.fromkeys(MODELS, MODEL))
+    command = [sys.executable, "-m", "codemods.flex_passthrough", "--no-cache", str(root)]
+    env = {**os.environ, "PYTHONPATH": str(ROOT), "CODEMODS_STATE_DIR": str(tmp_path / "state")}
+    runs = [subprocess.Popen(command, env=env, stderr=subprocess.PIPE, text=True) for _ in range(2)]
+    for ended, said in [(each, each.communicate(timeout=300)[1]) for each in runs]:
+        assert "Traceback" not in said
+        # The second finds nothing left to do, or files that are no longer what it read.
+        assert ended.returncode == 0 or "has changed since it was read" in said
+    assert 0 in [each.returncode for each in runs]
+    assert run(root, "--check")[0] == 0
+    assert not list(root.rglob(".codemods-*"))

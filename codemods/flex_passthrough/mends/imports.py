@@ -35,6 +35,9 @@ class Need:
 # Two blank lines before one of these tell nothing about those after imports.
 _DEFINITIONS = (ast.ClassDef, ast.FunctionDef, ast.AsyncFunctionDef)
 
+# How wide transformers sets its lines. It has two blank lines after imports, where black and isort have one.
+_OF_TRANSFORMERS = 119
+
 TORCH = Need("torch")
 BLOCK_MASK = Need("torch.nn.attention.flex_attention", "BlockMask", guarded=True)
 CREATE_MASK = Need(BLOCK_MASK.module, "create_mask", guarded=True)
@@ -116,7 +119,7 @@ def _add_guarded(text: str, module: str, name: str | None, root: str, guard: str
     if called is None:
         text = add_import(text, _header(read(text)), read(text).tree.body, utils, guard, "", width)
     lines = [f"if {called or guard}():", indent_unit(read(text)) + import_statement(module, name)]
-    return _add_block(text, lines, usual_gap=2)
+    return _add_block(text, lines, usual_gap=2 if width == _OF_TRANSFORMERS else 1)
 
 
 def _guard_block(tree: ast.Module, guard: str) -> ast.If | None:

@@ -98,7 +98,6 @@ def test_helper_of_the_library_after_a_blank_line() -> None:
         """\
         from ...utils import is_torch_flex_attn_available
 
-
         if is_torch_flex_attn_available():
             from torch.nn.attention.flex_attention import BlockMask
 
@@ -245,7 +244,6 @@ def test_long_line_is_broken() -> None:
             logging,
         )
 
-
         if is_torch_flex_attn_available():
             from torch.nn.attention.flex_attention import BlockMask
         """,
@@ -268,7 +266,6 @@ def test_names_on_lines_of_their_own_keep_comments() -> None:
             # Says much.
             logging,
         )
-
 
         if is_torch_flex_attn_available():
             from torch.nn.attention.flex_attention import BlockMask
@@ -312,7 +309,6 @@ def test_no_import_from_utils_yet() -> None:
         from ...utils import is_torch_flex_attn_available
         # The parent.
         from ..llama.modeling_llama import LlamaModel
-
 
         if is_torch_flex_attn_available():
             from torch.nn.attention.flex_attention import BlockMask
@@ -372,7 +368,7 @@ def test_renamed_library() -> None:
     text = "import torch\nfrom my_transformers import x\n"
     assert mend(text, root="my_transformers") == (
         "import torch\nfrom my_transformers import x\n"
-        "from my_transformers.utils import is_torch_flex_attn_available\n\n\n" + BLOCK
+        "from my_transformers.utils import is_torch_flex_attn_available\n\n" + BLOCK
     )
 
 
@@ -517,15 +513,23 @@ def test_crlf_and_no_final_newline() -> None:
         + "\r\n\r\nx = 1"
     )
     assert mend("from .utils import logging") == (
-        "from .utils import is_torch_flex_attn_available, logging\n\n\n" + BLOCK
+        "from .utils import is_torch_flex_attn_available, logging\n\n" + BLOCK
     )
+
+
+def test_a_file_as_wide_as_those_of_transformers_has_their_two_blank_lines() -> None:
+    text = f"from .utils import logging\n\n\ndef f(x):\n    return {'x + ' * 25}x\n"
+    imports = "from .utils import is_torch_flex_attn_available, logging\n"
+    assert mend(text).startswith(f"{imports}\n\n{BLOCK}")
+    assert mend(text, width=119).startswith(f"{imports}\n\n{BLOCK}")
+    assert mend(text, width=120).startswith(f"{imports}\n{BLOCK}")  # as black and isort would have it
 
 
 def test_before_a_definition_two_blank_lines_tell_nothing() -> None:
     definition = "\n\nclass Model:\n    pass\n"
     plain, library = "import torch\n", "from .utils import is_torch_flex_attn_available\n"
     assert mend(plain + definition).startswith(plain + "\ntry:\n")
-    assert mend(library + definition) == library + "\n\n" + BLOCK + definition
+    assert mend(library + definition) == library + "\n" + BLOCK + definition
 
 
 @pytest.mark.parametrize("rest", ["", "x = 1\n"])
