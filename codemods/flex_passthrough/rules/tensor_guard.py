@@ -150,8 +150,9 @@ def _forgets(choice: ast.If | ast.IfExp | ast.While, function: FunctionNode, mas
     """Whether nothing but questions is ever asked of the mask where the test of ``choice`` is false.
 
     An attention that picks one of its own masks by looking at the one given would run without a
-    BlockMask, and nobody would hear of it. A function of the mask alone answers a question; whoever asks
-    it still has the mask.
+    BlockMask, and nobody would hear of it. What another arm around the choice does with the mask does not
+    count: it is not run then. A function of the mask alone answers a question; whoever asks it still has the
+    mask.
     """
     arguments = function.args
     named = [each.arg for each in (*arguments.args, *arguments.kwonlyargs) if each.arg != "self"]
@@ -159,11 +160,22 @@ def _forgets(choice: ast.If | ast.IfExp | ast.While, function: FunctionNode, mas
         return False
     asked = [n.test for n in ast.walk(function) if isinstance(n, (ast.If, ast.IfExp, ast.While, ast.Assert))]
     body = choice.body if isinstance(choice, ast.If) else []
-    passed_over = {inner for each in (*asked, *body) for inner in ast.walk(each)}
+    other_arms = (each for node in ast.walk(function) for each in _other_arm(node, choice))
+    passed_over = {inner for each in (*asked, *body, *other_arms) for inner in ast.walk(each)}
     return not any(
         isinstance(each, ast.Name) and each.id == mask and each not in passed_over
         for each in ast.walk(function)
     )
+
+
+def _other_arm(node: ast.AST, choice: ast.AST) -> list[ast.stmt]:
+    """Return the arm of ``node`` that is not run where the arm with ``choice`` is."""
+    if not isinstance(node, ast.If):
+        return []
+    for arm, other in ((node.body, node.orelse), (node.orelse, node.body)):
+        if any(within(choice, each) for each in arm):
+            return other
+    return []
 
 
 def within(node: ast.AST, whole: ast.AST) -> bool:

@@ -577,6 +577,18 @@ def test_own_attention_that_only_looks_at_the_mask_is_reported_only(check_noop):
     assert {finding.safety.value for finding in planned.findings} == {"report"}
 
 
+def test_mask_that_only_another_arm_uses_is_forgotten_all_the_same(check_noop):
+    """FastChat's attention adds the mask only where weights are asked for, and picks its own elsewhere."""
+    arms = OWN_ATTENTION.replace(
+        "        if attention_mask is None or",
+        "        if self.weights:\n"
+        "            return kernel(states + attention_mask, None)\n"
+        "        elif attention_mask is None or",
+    )
+    planned = check_noop(HEAD + arms)
+    assert {finding.safety.value for finding in planned.findings} == {"report"}
+
+
 def test_guard_that_would_only_move_the_crash_is_not_made(check_noop):
     """Unsloth's attention cuts a mask of two dimensions in one way, and all others in another."""
     body = (
