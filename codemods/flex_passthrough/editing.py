@@ -9,13 +9,14 @@ from itertools import accumulate
 from pathlib import Path
 
 from codemods.flex_passthrough.era import INTEGRATION
+from codemods.flex_passthrough.made import Made
 from codemods.flex_passthrough.mends.annotations import annotate_mask
 from codemods.flex_passthrough.mends.cannot import CannotMend
 from codemods.flex_passthrough.mends.imports import GUARD, Need, library_root, require_imports
 from codemods.flex_passthrough.mends.text import first_line, read
 from codemods.flex_passthrough.mends.width import line_width
 from codemods.flex_passthrough.mends.window_helper import HELPER, add_window_helper
-from codemods.flex_passthrough.rules.rule import Mend, Place
+from codemods.flex_passthrough.rules.rule import Mend, Mended, Place
 from codemods.flex_passthrough.syntax import find_definition
 from codemods.maskflow.binding import absolute
 from codemods.maskflow.index import Function, Index, Module
@@ -63,13 +64,13 @@ class Workshop:
     """Turns mends into edits, and edits into new file contents. What it made once it makes no second time."""
 
     def __init__(
-        self, index: Index, files: Sequence[Path], line_length: int | None, annotate: bool = False
+        self, index: Index, files: Sequence[Path], made: Made, line_length: int | None, annotate: bool = False
     ) -> None:
+        self._made = made
         self._index = index
         self._files = set(files)
         self._line_length = line_length
         self._annotate = annotate
-        self._rendered: dict[tuple[object, ...], bytes] = {}
         self._widths: dict[Path, int] = {}
         self._guards: dict[Path, str | None] = {}
 
@@ -90,20 +91,14 @@ class Workshop:
             CannotMend: if the definition is not there, or not what the mend expects.
         """
         module = self._module(definition.path)
-        syntax = _syntax(module)
-        node = find_definition(syntax, definition.qualname)
-        if node is None:
-            raise CannotMend(f"{module.source.name} holds no {definition.qualname}")
         width, guard = self._width(module.source), self._guard(module)
-        place = Place(module.source.text, node, syntax, width, body_start, guard)
-        try:
-            mended = mend.apply(place)
-        except CannotMend as error:
-            raise CannotMend(f"{module.source.name}: {definition.qualname}: {error.reason}") from None
+        look_at = (mend, module.digest, definition.qualname, width, body_start, guard)
+        mended = self._made.once(look_at, lambda: _mended(mend, module, definition, width, body_start, guard))
         if not mended.edits and not mended.needs:
             return
         trial.add(definition.path, mended.edits, mended.needs, how)
         for mask in dict.fromkeys(mended.masks) if self._annotate else ():
+            node = _find(module, definition)
             trial.add(definition.path, *annotate_mask(module.source.text, node, mask, width), how)
         for other, elsewhere in mended.also:
             if not self.may_edit(elsewhere.path):
@@ -130,9 +125,7 @@ class Workshop:
             CannotMend: if it is not there.
         """
         module = self._module(definition.path)
-        node = find_definition(module.syntax, definition.qualname)
-        if node is None:
-            raise CannotMend(f"{module.source.name} holds no {definition.qualname}")
+        node = _find(module, definition)
         starts = [0, *accumulate(map(len, split_lines(module.source.text)))]
         return starts[first_line(node) - 1], starts[node.end_lineno or node.lineno]
 
@@ -155,21 +148,12 @@ class Workshop:
         Raises:
             CannotMend, OverlappingEdits, RewriteError: if the file would not come out right.
         """
-        needs = list(dict.fromkeys(together.needs[path]))
-        key = (path, *sorted(set(together.edits[path])), *needs, path in together.helpers)
-        if key not in self._rendered:
-            self._rendered[key] = self._render(path, together, needs)
-        return self._rendered[key]
-
-    def _render(self, path: Path, together: FileEdits, needs: list[Need]) -> bytes:
-        source = self.source(path)
-        guard = self._guard(self._module(path))
-        text = apply_edits(source.text, together.edits[path])
-        text = apply_edits(text, require_imports(text, needs, guard=guard, width=self._width(source)))
-        if path in together.helpers:
-            text = apply_edits(text, add_window_helper(text, guard=guard))
-        check_parses(source.name, text)
-        return source.encode(text)
+        module = self._module(path)
+        width, guard = self._width(module.source), self._guard(module)
+        edits, needs = sorted(set(together.edits[path])), list(dict.fromkeys(together.needs[path]))
+        helper = path in together.helpers
+        look_at = ("rendered", module.digest, edits, needs, helper, width, guard)
+        return self._made.once(look_at, lambda: _rendered(module.source, edits, needs, helper, width, guard))
 
     def _guard(self, module: Module) -> str | None:
         if module.path not in self._guards:
@@ -211,6 +195,37 @@ def _syntax(module: Module) -> ast.Module:
         return read(module.source.text).tree
     except (CannotMend, *NOT_PYTHON):
         return module.syntax
+
+
+def _find(module: Module, definition: Definition) -> ast.FunctionDef | ast.AsyncFunctionDef:
+    node = find_definition(_syntax(module), definition.qualname)
+    if node is None:
+        raise CannotMend(f"{module.source.name} holds no {definition.qualname}")
+    return node
+
+
+def _mended(
+    mend: Mend, module: Module, definition: Definition, width: int, body_start: int, guard: str | None
+) -> Mended:
+    """Return what a mend changes in a definition."""
+    node = _find(module, definition)
+    place = Place(module.source.text, node, _syntax(module), width, body_start, guard)
+    try:
+        return mend.apply(place)
+    except CannotMend as error:
+        raise CannotMend(f"{module.source.name}: {definition.qualname}: {error.reason}") from None
+
+
+def _rendered(
+    source: SourceFile, edits: list[Edit], needs: list[Need], helper: bool, width: int, guard: str | None
+) -> bytes:
+    """Return what a file holds after edits, with the names imported that they need, and the window helper."""
+    text = apply_edits(source.text, edits)
+    text = apply_edits(text, require_imports(text, needs, guard=guard, width=width))
+    if helper:
+        text = apply_edits(text, add_window_helper(text, guard=guard))
+    check_parses(source.name, text)
+    return source.encode(text)
 
 
 class Bench:

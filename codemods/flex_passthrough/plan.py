@@ -16,6 +16,7 @@ from codemods.flex_passthrough.decisions import as_decisions
 from codemods.flex_passthrough.editing import Bench, Workshop
 from codemods.flex_passthrough.era import refusal
 from codemods.flex_passthrough.library import NAME, libraries
+from codemods.flex_passthrough.made import Made
 from codemods.flex_passthrough.mirroring import as_converted
 from codemods.flex_passthrough.planning import Planned, Trial, plan_trial, settle, try_proposal
 from codemods.flex_passthrough.proposal import propose
@@ -23,6 +24,7 @@ from codemods.flex_passthrough.proposed import Proposed
 from codemods.flex_passthrough.regeneration import Regenerated, regenerate_changes
 from codemods.flex_passthrough.repository_checks import check_repository
 from codemods.flex_passthrough.scan import Diagnosed, Memory, Progress, Scan, scan
+from codemods.flex_passthrough.scan.portable import Portable, folders_of
 from codemods.flex_passthrough.settings import Settings
 from codemods.flex_passthrough.suppression import hold_back
 from codemods.maskflow.index import Index
@@ -214,7 +216,8 @@ def make_plan(
         (outside if index.is_library(item.definition.path) else diagnosed).append(item)
     repository = Repository(index, found.files)
     diagnosed, unused = hold_back(diagnosed, repository, found.files, settings.rules())
-    workshop = Workshop(index, found.files, settings.line_length, settings.annotate)
+    made = Made(Portable(folders_of(index)), memory)
+    workshop = Workshop(index, found.files, made, settings.line_length, settings.annotate)
     trials = []
     proposals = propose(tree, repository, diagnosed, settings)
     for done, proposal in enumerate(proposals):
@@ -234,7 +237,9 @@ def make_plan(
         scanned.depends_on,
         [*unused, *_in_library(outside), *_not_installed(scanned, index, settings)],
     )
-    return draft.plan(progress)
+    plan = draft.plan(progress)
+    made.keep()
+    return plan
 
 
 def _take_over(findings: Iterable[Finding], final: Regenerated) -> None:

@@ -88,7 +88,7 @@ class Layout:
 
     def modulars_naming(self, path: Path) -> list[Path]:
         """Return the modular files whose bytes name the model file at ``path``, as an import of it does."""
-        stem = path.stem.encode()
+        stem = os.fsencode(path.stem)
         return [modular for modular, named in self._named_in.items() if stem in named]
 
     @cached_property

@@ -221,7 +221,7 @@ def test_stat_counts_and_writes_nothing(tree):
     result = run(tree / "pkg", "--stat")
     assert result.returncode == 0
     assert snapshot(tree) == before
-    assert b"2 decisions, 2 files changed, 18 insertions(+), 2 deletions(-)" in result.stdout
+    assert b"2 decisions, 2 files changed, 16 insertions(+), 2 deletions(-)" in result.stdout
 
 
 def test_exit_code_for_hooks_that_fix(tree):

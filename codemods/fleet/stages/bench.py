@@ -15,6 +15,8 @@ from codemods.fleet.sources.git import git
 from codemods.fleet.sources.source import Source, Survey
 from codemods.fleet.store import Store, open_store
 from codemods.fleet.task import Task
+from codemods.flex_passthrough.cache import default_folder
+from codemods.flex_passthrough.scan import Memory
 
 
 class Bench:
@@ -64,6 +66,13 @@ class Bench:
     def store(self) -> Store:
         """What was worked out before."""
         return open_store(self.task.store)
+
+    @cached_property
+    def memory(self) -> Memory:
+        """What was found out of single files: beside the plans, or on this machine where these are not."""
+        local = self.task.store if "://" not in self.task.store else None
+        file = Path(local, "scans.sqlite") if local else default_folder().with_name("fleet.sqlite")
+        return Memory(file, keeps_facts=False)
 
     @property
     def content(self) -> str:

@@ -60,7 +60,7 @@ def plan(bench: Bench) -> Finished:
 def _worked_out(bench: Bench) -> dict[str, bytes]:
     tree = bench.tree
     try:
-        report = api.plan([bench.below(tree)], _settings(bench, tree))
+        report = api.plan([bench.below(tree)], _settings(bench, tree), memory=bench.memory)
     except (RegenerationError, ValueError) as error:
         raise StageFailure(str(error)) from None
     patch = b"".join(
@@ -99,6 +99,7 @@ def _settings(bench: Bench, tree: Path) -> Settings:
         unsafe_fixes=options.get("unsafe-fixes", settings.unsafe_fixes),
         mode=Mode(options.get("mode", Mode.MIRROR)),
         line_length=options.get("line-length", settings.line_length),
+        jobs=1,  # other repositories are planned beside this one
     )
 
 

@@ -1,4 +1,4 @@
-"""The memory: what earlier runs found out about files, and what their models tell, in one SQLite file.
+"""The memory: what earlier runs found out about files, what their models tell, and what mends made of them.
 
 A scan counts wherever the file and all that it depends on have the same content, in whatever folder the
 tree lies. Runs beside each other may share the file; one that is damaged, or cannot be written, is none.
@@ -16,17 +16,21 @@ from typing import TypeVar
 
 from codemods.flex_passthrough.scan.facts import Facts, Stamp
 
-# All scans together, in bytes; those that were not used for longest go first.
+# Each kind of result, all together, in bytes; those that were not used for longest go first.
 LARGEST = 128 * 1024 * 1024
+# Files whose facts are known. Beyond that all are forgotten: most will be of trees that are gone.
+MOST_FILES = 200_000
 
-_FORM = 1
+_FORM = 2
 _TABLES = f"""
 BEGIN IMMEDIATE;
 DROP TABLE IF EXISTS facts;
 DROP TABLE IF EXISTS scans;
+DROP TABLE IF EXISTS made;
 CREATE TABLE facts (path TEXT PRIMARY KEY, size INTEGER, changed INTEGER, digest BLOB, models INTEGER,
     patches INTEGER) WITHOUT ROWID;
 CREATE TABLE scans (key BLOB, depends BLOB, used INTEGER, data BLOB, PRIMARY KEY (key, depends));
+CREATE TABLE made (key BLOB PRIMARY KEY, used INTEGER, data BLOB);
 PRAGMA user_version = {_FORM};
 COMMIT;
 """
@@ -41,10 +45,16 @@ _T = TypeVar("_T")
 
 
 class Memory:
-    """What is remembered in a file. Where that cannot be used nothing is, and nothing fails."""
+    """What is remembered in a file. Where that cannot be used nothing is, and nothing fails.
 
-    def __init__(self, file: Path) -> None:
+    Args:
+        file: the file, which need not be there.
+        keeps_facts: whether the facts of files are kept by their path; copies that come and go need not be.
+    """
+
+    def __init__(self, file: Path, *, keeps_facts: bool = True) -> None:
         self.file = file
+        self._keeps_facts = keeps_facts
 
     def facts(self, folder: Path) -> dict[str, tuple[Stamp, Facts]]:
         """Return the facts of the files below ``folder``, with the stat that they hold for."""
@@ -68,10 +78,13 @@ class Memory:
         ]
 
         def write(database: sqlite3.Connection) -> None:
+            (count,) = database.execute("SELECT COUNT(*) FROM facts").fetchone()
             with database:
+                if count + len(rows) > MOST_FILES:
+                    database.execute("DELETE FROM facts")
                 database.executemany("REPLACE INTO facts VALUES (?, ?, ?, ?, ?, ?)", rows)
 
-        if rows:
+        if rows and self._keeps_facts:
             self._with(write, None)
 
     def scans(self, keys: Iterable[bytes], content: Callable[[str], bytes | None]) -> dict[bytes, bytes]:
@@ -109,7 +122,35 @@ class Memory:
         def write(database: sqlite3.Connection) -> None:
             with database:
                 database.executemany("REPLACE INTO scans VALUES (?, ?, ?, ?)", rows)
-            _shrink(database)
+            _shrink(database, "scans", "LENGTH(data) + LENGTH(depends)")
+
+        if rows:
+            self._with(write, None)
+
+    def made(self, key: bytes) -> bytes | None:
+        """Return what was made under a key, packed; None where nothing was, or it is damaged."""
+
+        def read(database: sqlite3.Connection) -> bytes | None:
+            row = database.execute("SELECT data, used FROM made WHERE key = ?", (key,)).fetchone()
+            if row is None:
+                return None
+            if now - row[1] > _DAY:
+                with database:
+                    database.execute("UPDATE made SET used = ? WHERE key = ?", (now, key))
+            return _whole(row[0])
+
+        now = int(time.time())
+        return self._with(read, None)
+
+    def keep_made(self, made: Mapping[bytes, bytes]) -> None:
+        """Remember what was made, packed, by its key."""
+        now = int(time.time())
+        rows = [(key, now, _digest(data) + data) for key, data in made.items()]
+
+        def write(database: sqlite3.Connection) -> None:
+            with database:
+                database.executemany("REPLACE INTO made VALUES (?, ?, ?)", rows)
+            _shrink(database, "made", "LENGTH(data)")
 
         if rows:
             self._with(write, None)
@@ -138,20 +179,19 @@ class Memory:
         return database
 
 
-def _shrink(database: sqlite3.Connection) -> None:
-    """Remove the scans that were not used for longest, down to half of the largest size allowed."""
-    length = "LENGTH(data) + LENGTH(depends)"
-    (size,) = database.execute(f"SELECT COALESCE(SUM({length}), 0) FROM scans").fetchone()
+def _shrink(database: sqlite3.Connection, table: str, length: str) -> None:
+    """Remove the rows that were not used for longest, down to half of the largest size allowed."""
+    (size,) = database.execute(f"SELECT COALESCE(SUM({length}), 0) FROM {table}").fetchone()
     if size <= LARGEST:
         return
     gone = []
-    for row, each in database.execute(f"SELECT rowid, {length} FROM scans ORDER BY used, rowid"):
+    for row, each in database.execute(f"SELECT rowid, {length} FROM {table} ORDER BY used, rowid"):
         if size <= LARGEST // 2:
             break
         gone.append((row,))
         size -= each
     with database:
-        database.executemany("DELETE FROM scans WHERE rowid = ?", gone)
+        database.executemany(f"DELETE FROM {table} WHERE rowid = ?", gone)
     database.execute("VACUUM")
 
 

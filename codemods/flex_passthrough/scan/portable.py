@@ -1,4 +1,4 @@
-"""Portable results: a file's scan as bytes, in which paths hold wherever the tree lies.
+"""Portable results: plain data as bytes, in which paths hold wherever the tree lies.
 
 So what was found out in one checkout is of use in another one, and what a worker found out in the process
 that asked for it.
@@ -12,12 +12,11 @@ from collections.abc import Mapping
 from pathlib import Path, PurePath
 from typing import Any
 
-from codemods.flex_passthrough.scan.diagnosed import FileScan
 from codemods.maskflow.index import Index
 
 
 class Portable:
-    """Turns scans into bytes and back.
+    """Turns plain data into bytes and back.
 
     Args:
         folders: what paths are relative to, by a name that is the same for all trees.
@@ -26,21 +25,19 @@ class Portable:
     def __init__(self, folders: Mapping[str, Path]) -> None:
         self.folders = dict(folders)
 
-    def pack(self, scan: FileScan) -> bytes:
-        """Return a scan as bytes."""
+    def pack(self, result: object) -> bytes:
+        """Return a result as bytes."""
         buffer = io.BytesIO()
-        _Pickler(buffer, self.folders).dump(scan)
+        _Pickler(buffer, self.folders).dump(result)
         return buffer.getvalue()
 
-    def unpack(self, data: bytes) -> FileScan:
-        """Return the scan that was packed, with the paths of this tree.
+    def unpack(self, data: bytes) -> Any:
+        """Return the result that was packed, with the paths of this tree.
 
         Raises:
             Exception: of many kinds, where the bytes were damaged.
         """
-        scan = _Unpickler(io.BytesIO(data), self.folders).load()
-        assert isinstance(scan, FileScan)
-        return scan
+        return _Unpickler(io.BytesIO(data), self.folders).load()
 
 
 def folders_of(index: Index) -> dict[str, Path]:
