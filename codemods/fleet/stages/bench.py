@@ -72,7 +72,7 @@ class Bench:
         """What was found out of single files: beside the plans, or on this machine where these are not."""
         local = self.task.store if "://" not in self.task.store else None
         file = Path(local, "scans.sqlite") if local else default_folder().with_name("fleet.sqlite")
-        return Memory(file, keeps_facts=False)
+        return Memory(file, keeps_stats=False)
 
     @property
     def content(self) -> str:

@@ -1,4 +1,4 @@
-"""Facts: what a file's bytes alone tell of it, looked at once for each content.
+"""Facts: what a file's bytes alone tell of it, found out once for each content.
 
 A file whose stat is what it was when an earlier run looked is not read again.
 """
@@ -7,9 +7,10 @@ from __future__ import annotations
 
 import hashlib
 import time
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Protocol
 
 from codemods.maskflow.hierarchy import CLAIM
 from codemods.maskflow.patches import may_patch
@@ -21,6 +22,11 @@ _MARKS = (b"attention_mask", b"def forward", b"torch")
 
 # A file changed this shortly before it was read may change again within the same tick of its clock.
 _TICK = 2_000_000_000
+
+
+def digest_of(data: bytes) -> bytes:
+    """Return what stands for a content."""
+    return hashlib.blake2b(data, digest_size=16).digest()
 
 
 @dataclass(frozen=True)
@@ -42,44 +48,72 @@ class Facts:
         """Return what ``data`` tells."""
         inherits = CLAIM.encode() in data and b"def forward" not in data
         may_hold_models = inherits or all(mark in data for mark in _MARKS)
-        digest = hashlib.blake2b(data, digest_size=16).digest()
-        return cls(digest, may_hold_models, may_patch(data))
+        return cls(digest_of(data), may_hold_models, may_patch(data))
 
 
 # Size and time of the last change, in nanoseconds.
 Stamp = tuple[int, int]
 
 
+class Known(Protocol):
+    """What earlier runs found out."""
+
+    def stats(self, folder: Path) -> Mapping[str, tuple[Stamp, bytes]]:
+        """Return the stat and the content's digest of files below a folder, by their path."""
+
+    def facts(self, digests: Iterable[bytes]) -> Mapping[bytes, Facts]:
+        """Return what is known of contents."""
+
+
 class FileFacts:
     """The facts of files by their path.
 
     Attributes:
-        learned: those that were found out by a look into the file, and can be trusted as long as its stat
-            stays what it was.
+        looked_at: files that were read, with the stat and the digest by which they are known again.
+        learned: contents that nothing was known of.
     """
 
-    def __init__(self, known: Mapping[str, tuple[Stamp, Facts]] | None = None) -> None:
-        self.learned: dict[str, tuple[Stamp, Facts]] = {}
-        self._known = known or {}
+    def __init__(self, folder: Path, known: Known | None = None) -> None:
+        self.looked_at: dict[str, tuple[Stamp, bytes]] = {}
+        self.learned: list[Facts] = []
+        self._known = known
+        self._stats = known.stats(folder) if known is not None else {}
         self._facts: dict[Path, Facts] = {}
         self._began = time.time_ns()
 
     def of(self, path: Path) -> Facts:
         """Return the facts of the file at ``path``."""
         if path not in self._facts:
-            self._facts[path] = self._look(path)
+            self.look_at([path])
         return self._facts[path]
 
-    def _look(self, path: Path) -> Facts:
+    def look_at(self, paths: Iterable[Path]) -> None:
+        """Find out the facts of many files at once."""
+        digests = {path: self._digest(path) for path in paths if path not in self._facts}
+        known = self._known.facts(digests.values()) if self._known is not None else {}
+        for path, digest in digests.items():
+            self._facts[path] = known.get(digest) or self._learn(path, digest)
+
+    def _digest(self, path: Path) -> bytes:
+        """Return the digest of a file's content; empty where it cannot be read."""
         try:
             status = path.stat()
             stamp = status.st_size, status.st_mtime_ns
-            known = self._known.get(str(path))
+            known = self._stats.get(str(path))
             if known is not None and known[0] == stamp:
                 return known[1]
-            facts = Facts.of(read_bytes(path, path.name))
+            digest = digest_of(read_bytes(path, path.name))
         except (OSError, SourceError):
-            return Facts(b"")
+            return b""
         if status.st_mtime_ns < self._began - _TICK:
-            self.learned[str(path)] = stamp, facts
+            self.looked_at[str(path)] = stamp, digest
+        return digest
+
+    def _learn(self, path: Path, digest: bytes) -> Facts:
+        try:
+            facts = Facts.of(read_bytes(path, path.name)) if digest else Facts(b"")
+        except SourceError:
+            return Facts(b"")
+        if digest:
+            self.learned.append(facts)
         return facts

@@ -18,17 +18,18 @@ from codemods.flex_passthrough.scan.facts import Facts, Stamp
 
 # Each kind of result, all together, in bytes; those that were not used for longest go first.
 LARGEST = 128 * 1024 * 1024
-# Files whose facts are known. Beyond that all are forgotten: most will be of trees that are gone.
+# Files that are known. Beyond that all are forgotten: most will be of trees that are gone.
 MOST_FILES = 200_000
 
-_FORM = 2
+_FORM = 3
 _TABLES = f"""
 BEGIN IMMEDIATE;
+DROP TABLE IF EXISTS stats;
 DROP TABLE IF EXISTS facts;
 DROP TABLE IF EXISTS scans;
 DROP TABLE IF EXISTS made;
-CREATE TABLE facts (path TEXT PRIMARY KEY, size INTEGER, changed INTEGER, digest BLOB, models INTEGER,
-    patches INTEGER) WITHOUT ROWID;
+CREATE TABLE stats (path TEXT PRIMARY KEY, size INTEGER, changed INTEGER, digest BLOB) WITHOUT ROWID;
+CREATE TABLE facts (digest BLOB PRIMARY KEY, models INTEGER, patches INTEGER) WITHOUT ROWID;
 CREATE TABLE scans (key BLOB, depends BLOB, used INTEGER, data BLOB, PRIMARY KEY (key, depends));
 CREATE TABLE made (key BLOB PRIMARY KEY, used INTEGER, data BLOB);
 PRAGMA user_version = {_FORM};
@@ -49,42 +50,53 @@ class Memory:
 
     Args:
         file: the file, which need not be there.
-        keeps_facts: whether the facts of files are kept by their path; copies that come and go need not be.
+        keeps_stats: whether files are known again by their path and stat; copies that come and go are not.
     """
 
-    def __init__(self, file: Path, *, keeps_facts: bool = True) -> None:
+    def __init__(self, file: Path, *, keeps_stats: bool = True) -> None:
         self.file = file
-        self._keeps_facts = keeps_facts
+        self._keeps_stats = keeps_stats
 
-    def facts(self, folder: Path) -> dict[str, tuple[Stamp, Facts]]:
-        """Return the facts of the files below ``folder``, with the stat that they hold for."""
+    def stats(self, folder: Path) -> dict[str, tuple[Stamp, bytes]]:
+        """Return the stat and the content's digest of files below a folder, by their path."""
 
-        def read(database: sqlite3.Connection) -> dict[str, tuple[Stamp, Facts]]:
+        def read(database: sqlite3.Connection) -> dict[str, tuple[Stamp, bytes]]:
             below = f"{folder}/", f"{folder}0"  # "0" comes after "/"
-            return {
-                path: ((size, changed), Facts(digest, bool(models), bool(patches)))
-                for path, size, changed, digest, models, patches in database.execute(
-                    "SELECT * FROM facts WHERE path > ? AND path < ?", below
-                )
-            }
+            rows = database.execute("SELECT * FROM stats WHERE path > ? AND path < ?", below)
+            return {path: ((size, changed), digest) for path, size, changed, digest in rows}
 
         return self._with(read, {})
 
-    def keep_facts(self, facts: Mapping[str, tuple[Stamp, Facts]]) -> None:
-        """Remember the facts of files, by their path."""
-        rows = [
-            (path, *stamp, each.digest, each.may_hold_models, each.may_patch)
-            for path, (stamp, each) in facts.items()
-        ]
+    def facts(self, digests: Iterable[bytes]) -> dict[bytes, Facts]:
+        """Return what is known of contents."""
+
+        def read(database: sqlite3.Connection) -> dict[bytes, Facts]:
+            found = {}
+            for digest in digests:
+                row = database.execute(
+                    "SELECT models, patches FROM facts WHERE digest = ?", (digest,)
+                ).fetchone()
+                if row is not None:
+                    found[digest] = Facts(digest, bool(row[0]), bool(row[1]))
+            return found
+
+        return self._with(read, {})
+
+    def keep_facts(self, looked_at: Mapping[str, tuple[Stamp, bytes]], learned: Iterable[Facts]) -> None:
+        """Remember the stat and digest of files by their path, and what contents tell."""
+        stats = [(path, *stamp, digest) for path, (stamp, digest) in looked_at.items() if self._keeps_stats]
+        facts = [(each.digest, each.may_hold_models, each.may_patch) for each in learned]
 
         def write(database: sqlite3.Connection) -> None:
-            (count,) = database.execute("SELECT COUNT(*) FROM facts").fetchone()
             with database:
-                if count + len(rows) > MOST_FILES:
-                    database.execute("DELETE FROM facts")
-                database.executemany("REPLACE INTO facts VALUES (?, ?, ?, ?, ?, ?)", rows)
+                for table, rows in (("stats", stats), ("facts", facts)):
+                    (count,) = database.execute(f"SELECT COUNT(*) FROM {table}").fetchone()
+                    if count + len(rows) > MOST_FILES:
+                        database.execute(f"DELETE FROM {table}")
+                database.executemany("REPLACE INTO stats VALUES (?, ?, ?, ?)", stats)
+                database.executemany("REPLACE INTO facts VALUES (?, ?, ?)", facts)
 
-        if rows and self._keeps_facts:
+        if stats or facts:
             self._with(write, None)
 
     def scans(self, keys: Iterable[bytes], content: Callable[[str], bytes | None]) -> dict[bytes, bytes]:

@@ -29,6 +29,7 @@ def find_model_files(index: Index, files: Sequence[Path], facts: FileFacts) -> M
 
     The models around a class that gets a function from outside are looked at with it.
     """
+    facts.look_at(files)
     named = set(files)
     found: dict[Path, None] = {}
     may_patch = []

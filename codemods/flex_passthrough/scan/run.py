@@ -55,7 +55,7 @@ class Run:
             yield path, each
         if self.memory is not None:
             self.memory.keep_scans(kept)
-            self.memory.keep_facts(self.facts.learned)
+            self.memory.keep_facts(self.facts.looked_at, self.facts.learned)
 
     def _here(self, paths: Sequence[Path]) -> Iterator[tuple[Path, FileScan, bytes]]:
         attached = attached_by(self.index, self.found.patching)

@@ -56,7 +56,7 @@ def scan(
         jobs: how many processes may scan files beside each other.
         memory: what earlier runs found out.
     """
-    facts = FileFacts(memory.facts(index.tree.import_root) if memory is not None else None)
+    facts = FileFacts(index.tree.import_root, memory)
     found = find_model_files(index, files, facts)
     run = Run(index, found, list(RULES.values()) if rules is None else list(rules), facts, memory)
     scans = run.remembered()

@@ -172,7 +172,7 @@ def test_file_changed_just_now_is_read_again_next_time(tree, memory):
     text = FILES[TINY]
     (tree / TINY).write_text(text)
     look(tree, memory=memory)
-    assert str(tree / TINY) not in memory.facts(tree) and str(tree / OTHER) in memory.facts(tree)
+    assert str(tree / TINY) not in memory.stats(tree) and str(tree / OTHER) in memory.stats(tree)
 
 
 def test_file_that_a_package_may_bring_by_star_is_no_dependency_of_those_that_take_a_module_from_it(
