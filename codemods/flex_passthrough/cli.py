@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import sys
 from dataclasses import replace
 from functools import partial
@@ -79,6 +80,7 @@ def command(**arguments: Any) -> None:
 
 def main() -> None:
     """Run the command; the entry point of the package."""
+    gc.disable()  # a collection looks through millions of objects, most of which are needed to the end
     script = Path(sys.argv[0]).name
     # Completion is for the name under which the shell knows the command.
     command(prog_name="flex-passthrough" if script == "flex-passthrough" else "flex_passthrough")

@@ -7,6 +7,7 @@ parent is gone, so that nothing of a run that was killed goes on behind the back
 from __future__ import annotations
 
 import contextlib
+import gc
 import multiprocessing
 import os
 import shutil
@@ -141,6 +142,7 @@ def _serve(task: Task, connection: Connection, lifeline: Connection) -> None:
         _limit_memory(task.limits.memory)
     from codemods.fleet.stages.carry_out import carry_out
 
+    gc.disable()  # the process ends with its task
     try:
         carry_out(task, connection.send)
         connection.send(Ended())

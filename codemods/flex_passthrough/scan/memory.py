@@ -14,6 +14,7 @@ from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import TypeVar
 
+from codemods.flex_passthrough.identity import own_identity
 from codemods.flex_passthrough.scan.facts import Facts, Stamp
 
 # Each kind of result, all together, in bytes; those that were not used for longest go first.
@@ -29,7 +30,8 @@ DROP TABLE IF EXISTS facts;
 DROP TABLE IF EXISTS scans;
 DROP TABLE IF EXISTS made;
 CREATE TABLE stats (path TEXT PRIMARY KEY, size INTEGER, changed INTEGER, digest BLOB) WITHOUT ROWID;
-CREATE TABLE facts (digest BLOB PRIMARY KEY, models INTEGER, patches INTEGER) WITHOUT ROWID;
+CREATE TABLE facts (digest BLOB, tool BLOB, models INTEGER, patches INTEGER, PRIMARY KEY (digest, tool))
+    WITHOUT ROWID;
 CREATE TABLE scans (key BLOB, depends BLOB, used INTEGER, data BLOB, PRIMARY KEY (key, depends));
 CREATE TABLE made (key BLOB PRIMARY KEY, used INTEGER, data BLOB);
 PRAGMA user_version = {_FORM};
@@ -69,23 +71,18 @@ class Memory:
 
     def facts(self, digests: Iterable[bytes]) -> dict[bytes, Facts]:
         """Return what is known of contents."""
+        query, tool = "SELECT models, patches FROM facts WHERE digest = ? AND tool = ?", _tool()
 
         def read(database: sqlite3.Connection) -> dict[bytes, Facts]:
-            found = {}
-            for digest in digests:
-                row = database.execute(
-                    "SELECT models, patches FROM facts WHERE digest = ?", (digest,)
-                ).fetchone()
-                if row is not None:
-                    found[digest] = Facts(digest, bool(row[0]), bool(row[1]))
-            return found
+            rows = ((digest, database.execute(query, (digest, tool)).fetchone()) for digest in digests)
+            return {digest: Facts(digest, *map(bool, row)) for digest, row in rows if row is not None}
 
         return self._with(read, {})
 
     def keep_facts(self, looked_at: Mapping[str, tuple[Stamp, bytes]], learned: Iterable[Facts]) -> None:
         """Remember the stat and digest of files by their path, and what contents tell."""
         stats = [(path, *stamp, digest) for path, (stamp, digest) in looked_at.items() if self._keeps_stats]
-        facts = [(each.digest, each.may_hold_models, each.may_patch) for each in learned]
+        facts = [(each.digest, _tool(), each.may_hold_models, each.may_patch) for each in learned]
 
         def write(database: sqlite3.Connection) -> None:
             with database:
@@ -94,7 +91,7 @@ class Memory:
                     if count + len(rows) > MOST_FILES:
                         database.execute(f"DELETE FROM {table}")
                 database.executemany("REPLACE INTO stats VALUES (?, ?, ?, ?)", stats)
-                database.executemany("REPLACE INTO facts VALUES (?, ?, ?)", facts)
+                database.executemany("REPLACE INTO facts VALUES (?, ?, ?, ?)", facts)
 
         if stats or facts:
             self._with(write, None)
@@ -205,6 +202,11 @@ def _shrink(database: sqlite3.Connection, table: str, length: str) -> None:
     with database:
         database.executemany(f"DELETE FROM {table} WHERE rowid = ?", gone)
     database.execute("VACUUM")
+
+
+def _tool() -> bytes:
+    """Return what stands for this tool: another one may see other facts in the same bytes."""
+    return _digest(repr(own_identity()).encode("utf-8", "surrogateescape"))
 
 
 def _digest(data: bytes) -> bytes:
