@@ -101,7 +101,7 @@ def _finding(tree: Tree, repository: Repository, item: Diagnosed, root: Definiti
         safety=Safety.REPORT if isinstance(item.mend, str) else sure,
         origin=_ORIGIN[repository.origin_of(item.definition)],
         root=(tree.display(root.path), root.qualname),
-        models=tuple(item.claiming or item.others),
+        models=tuple(dict.fromkeys(item.claiming or item.others)),
         steps=item.steps,
         way=Way.surest(item.ways).value,
         reason=item.mend if isinstance(item.mend, str) else "",

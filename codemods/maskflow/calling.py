@@ -53,6 +53,8 @@ def call(node: ast.Call, frame: Frame, evaluator: Evaluator) -> Value:
     if isinstance(node.func, ast.Attribute) and node.func.attr in known.FROM_CONFIG:
         return _from_config(node.func.value, arguments(node, frame, evaluator), frame, evaluator)
     callee = evaluator.evaluate(node.func, frame)
+    if not frame.steps and known.is_plain_layer(callee):
+        return UNKNOWN  # no BlockMask is around: what a layer of torch's own is made with makes no difference
     given = arguments(node, frame, evaluator)
     if isinstance(node.func, ast.Attribute):
         targets.mutate(node.func, given, frame, evaluator)

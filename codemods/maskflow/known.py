@@ -20,6 +20,7 @@ from codemods.maskflow.values import (
     Dict,
     List,
     Method,
+    Outside,
     Tensor,
     Tuple,
     Value,
@@ -52,6 +53,9 @@ CONFIG_DEFAULTS: dict[str, object] = {
 
 # Configuration values that a plain call leaves as they are by default.
 PLAIN_SETTINGS: dict[str, object] = {"output_router_logits": False}
+
+# What holds other modules, of those that torch has.
+_CONTAINERS = frozenset({"ModuleList", "ModuleDict", "ParameterList", "ParameterDict", "Sequential"})
 
 # Class methods that make a model of a configuration.
 FROM_CONFIG = frozenset({"from_config", "_from_config"})
@@ -114,6 +118,16 @@ _HARMLESS = frozenset(
         "dir",
     }
 )
+
+
+def is_plain_layer(callee: Value) -> bool:
+    """Whether a call makes a layer of torch's own that holds no other modules."""
+    return bool(callee) and all(
+        isinstance(atom, Outside)
+        and atom.path.startswith("torch.nn.")
+        and atom.path.rpartition(".")[2] not in _CONTAINERS
+        for atom in callee
+    )
 
 
 def call_outside(path: str, node: ast.Call, given: Arguments, frame: Frame) -> Value:

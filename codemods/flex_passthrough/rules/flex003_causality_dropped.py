@@ -31,6 +31,7 @@ from codemods.flex_passthrough.rules.forgotten_cache import forgetful_calls
 from codemods.flex_passthrough.rules.rule import Diagnosis, Mended, Place, Rule
 from codemods.maskflow.hierarchy import Hierarchy
 from codemods.maskflow.index import External, Function
+from codemods.maskflow.known import IMPLEMENTATION
 from codemods.maskflow.memo import kept
 from codemods.maskflow.reach import Reach
 from codemods.maskflow.sites import Way
@@ -105,7 +106,7 @@ def _diagnose_function(function: Function, hierarchy: Hierarchy) -> list[Diagnos
 def built_branches(function: Function, hierarchy: Hierarchy) -> Iterator[tuple[FlexBranch, Function]]:
     """Yield the flex branches of a method whose builder, a function of the tree, makes BlockMasks."""
     assert not isinstance(function.node, ast.Lambda)
-    for branch in flex_branches(function.node):
+    for branch in flex_branches(function.node) if function.mentions(IMPLEMENTATION) else ():
         builder = hierarchy.index.resolve_dotted(function.module, branch.call.func)
         if isinstance(builder, Function) and creates_block_mask(builder, hierarchy):
             yield branch, builder

@@ -13,7 +13,7 @@ The mend expands both to the rows and heads of the queries, which takes no memor
 from __future__ import annotations
 
 import ast
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 
 from codemods.flex_passthrough.mends.broadcasts import expand_lookups, find_lookups
@@ -64,8 +64,9 @@ def _calls_of_attention(module: Module) -> Iterator[tuple[ast.Call, str | None]]
     """Yield each call in a layer of what the table holds, with each name by which it is handed something."""
     for function in _methods(module):
         if function.mentions(ATTENTION_TABLE):
+            interfaces = set(_interfaces(function))
             for call in ast.walk(function.node):
-                if isinstance(call, ast.Call) and _calls_attention(call, function):
+                if isinstance(call, ast.Call) and call.keywords and _calls_attention(call, interfaces):
                     yield from ((call, keyword.arg) for keyword in call.keywords)
 
 
@@ -76,21 +77,21 @@ def _methods(module: Module) -> Iterator[Function]:
                 yield inner
 
 
-def _calls_attention(call: ast.Call, function: Function) -> bool:
-    """Whether what is called comes from the table of attention functions."""
-    if ATTENTION_TABLE in ast.unparse(call.func):
-        return not ast.unparse(call.func).endswith(".get_interface")
-    return any(
-        isinstance(node, (ast.Assign, ast.AnnAssign))
-        and node.value is not None
-        and ATTENTION_TABLE in ast.unparse(node.value)
-        and ast.unparse(call.func) in _bound(node)
-        for node in ast.walk(function.node)
-    )
+def _calls_attention(call: ast.Call, interfaces: Collection[str]) -> bool:
+    """Whether what is called comes from the table of attention functions, or has one of these names."""
+    called = ast.unparse(call.func)
+    if ATTENTION_TABLE in called:
+        return not called.endswith(".get_interface")
+    return called in interfaces
 
 
-def _bound(node: ast.Assign | ast.AnnAssign) -> list[str]:
-    return names_bound(node) if isinstance(node, ast.Assign) else [ast.unparse(node.target)]
+def _interfaces(function: Function) -> Iterator[str]:
+    """Yield the names that a function binds to what comes from the table of attention functions."""
+    for node in ast.walk(function.node):
+        if isinstance(node, ast.Assign) and ATTENTION_TABLE in ast.unparse(node.value):
+            yield from names_bound(node)
+        elif isinstance(node, ast.AnnAssign) and node.value and ATTENTION_TABLE in ast.unparse(node.value):
+            yield ast.unparse(node.target)
 
 
 def _flex_attention(module: Module, index: Index) -> Function | None:
