@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import gc
 import os
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
@@ -90,15 +90,24 @@ def apply(proposed: Proposed, wait: Wait | None = None) -> list[Outcome]:
         wait: told, before waiting for another run, that this one waits.
     """
     outcomes = write_all(proposed.changes, proposed.root, within=proposed.bounds, wait=wait)
-    trouble = list(dict.fromkeys(str(outcome.problem) for outcome in outcomes if outcome.problem is not None))
+    trouble = {each.change.name: str(each.problem) for each in outcomes if each.problem is not None}
     if outcomes and not trouble:
         proposed.notices.append(f"undo it with: python -m codemods.undo {outcomes[0].run}")
     for finding in proposed.findings:
         if finding.status is Status.WOULD_FIX:
             finding.status = Status.FAILED if trouble else Status.FIXED
-            finding.reason = "; ".join(trouble)
+            finding.reason = _why(trouble, finding)
     proposed.changes = [] if trouble else proposed.changes
     return outcomes
+
+
+def _why(trouble: Mapping[str, str], finding: Finding) -> str:
+    """Return why a finding was not mended: what is wrong with a file of its own, else with the first."""
+    if not trouble:
+        return ""
+    name = next((name for name in (finding.path, *finding.files) if name in trouble), next(iter(trouble)))
+    others = len(trouble) - 1
+    return trouble[name] + (f" (and {others} more file{'s' * (others > 1)})" if others else "")
 
 
 @contextmanager

@@ -9,6 +9,7 @@ import re
 import shutil
 import stat
 import tempfile
+import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
@@ -24,6 +25,8 @@ ignored_names = shutil.ignore_patterns(
 )
 # How temporary folders are called, and the file in them that is locked for as long as a run needs them.
 _PREFIX, _LOCK = "codemods-", "in use"
+# After so many seconds a lock is held by the run that made it, if that is still there.
+_SETTLED = 60.0
 _EXAMPLES = re.compile(r"""["'](examples/[\w./-]+\.py)["']""")
 
 
@@ -91,8 +94,10 @@ def _sweep(base: Path) -> None:
         with contextlib.suppress(OSError, Timeout):
             status = folder.lstat()
             is_ours = stat.S_ISDIR(status.st_mode) and status.st_uid == getattr(os, "getuid", lambda: 0)()
-            if is_ours and (folder / _LOCK).is_file():
-                with FileLock(folder / _LOCK, timeout=0):
+            lock = folder / _LOCK
+            # Of one that was made just now the lock is there before it is held.
+            if is_ours and lock.is_file() and time.time() - lock.stat().st_mtime > _SETTLED:
+                with FileLock(lock, timeout=0):
                     shutil.rmtree(folder, ignore_errors=True)
 
 
