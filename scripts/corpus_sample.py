@@ -23,6 +23,9 @@ from codemods.flex_passthrough.api import Settings, plan
 SAMPLE = 36
 BROKEN = ("crash", "wrong")
 
+# What a mask function captures live shows with a cache of fixed length only.
+_SHOWN_BY = {"FLEX006": "generate_static"}
+
 # Runs some classes of a tree in some cases: (tree, classes, cases).
 Runner = Callable[[Path, Iterable[str], Iterable[str]], Cells]
 
@@ -38,12 +41,17 @@ class Drawn:
 
     def cases(self) -> list[str]:
         """Return the cases that can tell: those of what has to be given, or all plain ones of a head."""
-        return CASES[self.way]
+        rule = self.name.partition(" ")[0]
+        return [case for case in CASES[self.way] if case.startswith(_SHOWN_BY.get(rule, ""))]
 
 
 def draw(findings: list[Finding], before: Cells, seed: int) -> list[Drawn]:
-    """Return pairs beyond what the plain cases reach: other inputs, a cache, task heads."""
+    """Return pairs beyond what the plain cases reach: other inputs, a cache, task heads.
+
+    What takes a cache is asked of classes that were seen to generate.
+    """
     run = {key[1] for key in before}
+    generating = {key[1] for key, cell in before.items() if _generates(key[2], cell)}
     pool = {
         Drawn(
             f"{finding['rule']} {finding['path']}:{finding['line']}",
@@ -53,11 +61,17 @@ def draw(findings: list[Finding], before: Cells, seed: int) -> list[Drawn]:
         )
         for finding in findings
         for name in finding["models"]
-        if finding["safety"] != "unsafe" and (finding["way"] != "plain" or name not in run)
+        if finding["safety"] != "unsafe"
+        and (finding["way"] != "plain" or name not in run)
+        and (finding["way"] != "generation" or name in generating)
     }
     drawn = sorted(pool, key=lambda each: (each.name, each.model, each.way))
     random.Random(seed).shuffle(drawn)
     return drawn[:SAMPLE]
+
+
+def _generates(case: str, cell: dict[str, Any]) -> bool:
+    return case.startswith("generate") and cell["verdict"] != "not-runnable"
 
 
 def apart(drawn: Iterable[Drawn], findings: list[Finding]) -> list[list[Drawn]]:

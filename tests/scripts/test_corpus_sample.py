@@ -21,6 +21,15 @@ def test_plain_findings_of_classes_that_are_run_anyway_are_left_out():
     assert sorted(each.model for each in draw(pool, RUN, 1)) == ["AModel", "BModel", "CHead"]
 
 
+def test_what_takes_a_cache_is_asked_of_classes_that_generate():
+    pool = [finding(rule="FLEX006", way="generation", models=["AModel", "BModel", "CModel"])]
+    run = RUN | {("a", "AModel", "generate_static"): {"verdict": "crash"}}
+    run |= {("b", "BModel", "generate_static"): {"verdict": "not-runnable"}}
+    (only,) = draw(pool, run, 1)
+    assert only.model == "AModel"
+    assert only.cases() == ["generate_static", "generate_static_padded"]
+
+
 def test_the_same_seed_draws_the_same():
     pool = [finding(line, way="inputs") for line in range(100)]
     assert draw(pool, RUN, 1) == draw(list(reversed(pool)), RUN, 1) != draw(pool, RUN, 2)
