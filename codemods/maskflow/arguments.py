@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 from dataclasses import dataclass
+from functools import cached_property
 
 from codemods.maskflow.values import NOTHING, UNKNOWN, Dict, List, Tuple, Value, has_block, union
 
@@ -18,6 +19,10 @@ class Arguments:
 
     def carry_block(self) -> bool:
         """Whether a BlockMask is among them."""
+        return self._carries_block
+
+    @cached_property
+    def _carries_block(self) -> bool:
         return any(map(has_block, self.everything()))
 
     def everything(self) -> list[Value]:

@@ -201,14 +201,17 @@ def _call_outside(
 
 def _confirm(callee: Value, given: Arguments, node: ast.Call, frame: Frame, evaluator: Evaluator) -> None:
     """A value that a function made from a BlockMask is handed on as a mask: that is a mask method."""
+    made = [list(origins(value)) for value in (*given.positional, *(value for _, value in given.keywords))]
+    if not any(made):
+        return
     names: list[str | None] = [None] * len(given.positional) + [name for name, _ in given.keywords]
     attention = any(isinstance(atom, AttentionInterface) for atom in callee)
     signature = _signature(callee, evaluator.hierarchy)
-    for at, value in enumerate([*given.positional, *(value for _, value in given.keywords)]):
+    for at, makers in enumerate(made):
         name = names[at] or (signature[at] if at < len(signature) else "")
         # Attention gets its mask by place or by name; position_ids and the like only travel with it.
         if (attention and not names[at]) or "mask" in name:
-            frame.record.confirmed.update(origins(value))
+            frame.record.confirmed.update(makers)
 
 
 def _signature(callee: Value, hierarchy: Hierarchy) -> list[str]:

@@ -131,7 +131,7 @@ class Composition:
             folder = special.get(model_type, folder)
         module = self.index.module(f"{_models(near)}.{folder}.configuration_{folder}", near.module)
         for each in self.hierarchy.classes(module) if module is not None else ():
-            said = each.members.get(_MODEL_TYPE)
+            said = each.member(_MODEL_TYPE)
             if isinstance(said, ast.Constant) and said.value == model_type:
                 return each
         return None

@@ -100,6 +100,7 @@ class Class(_Written):
     def __init__(self, module: Module, written: ast.ClassDef | Piece, qualname: str) -> None:
         super().__init__(module, written, qualname)
         self._written = written
+        self._absent: set[str] = set()
 
     @cached_property
     def node(self) -> ast.ClassDef:
@@ -136,6 +137,16 @@ class Class(_Written):
             ):
                 found[statement.target.id] = statement.value
         return found
+
+    def member(self, name: str) -> ast.expr | Function | Class | None:
+        """Return an attribute or method of its own, if it has one of that name.
+
+        To cut a class into its members takes long, and most do not have the one that is asked for.
+        """
+        if "members" not in self.__dict__ and (name in self._absent or not self.mentions(name)):
+            self._absent.add(name)
+            return None
+        return self.members.get(name)
 
     @cached_property
     def _skeleton(self) -> tuple[ast.ClassDef, Sequence[Piece]]:

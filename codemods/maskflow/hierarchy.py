@@ -61,9 +61,9 @@ class Hierarchy:
             if isinstance(base, Class):
                 if (base, name) in self._patched:
                     return base, self._patched[base, name]
-                # To cut a class into its members takes long, and most do not have the one that is asked for.
-                if base.mentions(name) and name in base.members:
-                    return base, base.members[name]
+                found = base.member(name)
+                if found is not None:
+                    return base, found
         return None, None
 
     def is_torch_module(self, cls: Class) -> bool:

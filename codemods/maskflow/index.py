@@ -187,7 +187,7 @@ class Index:
         if isinstance(owner, Module):
             return self.resolve(owner, name) or self.module(f"{owner.name}.{name}", owner)
         if isinstance(owner, Class):
-            found = owner.members.get(name)
+            found = owner.member(name)
             return found if isinstance(found, (Class, Function)) else None
         return None
 

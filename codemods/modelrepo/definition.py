@@ -38,8 +38,7 @@ def find_member(module: Module, qualname: str) -> Class | Function | ast.expr | 
     top, *rest = qualname.split(".")
     found: object = module.bindings.get(top)
     for name in rest:
-        # To cut a class into its members takes long, and most classes are asked for what they do not have.
-        found = found.members.get(name) if isinstance(found, Class) and found.mentions(name) else None
+        found = found.member(name) if isinstance(found, Class) else None
     return found if isinstance(found, (Class, Function, ast.expr)) else None
 
 

@@ -128,7 +128,7 @@ class Heritage:
             if not rest:
                 return self._at(base.module, base.qualname)
             for member in (name, *self._former_names(cls.module, base, name)):
-                if base.mentions(member) and member in base.members:
+                if base.member(member) is not None:
                     return self._at(base.module, _join(f"{base.qualname}.{member}", inner))
         for base in bases:
             owner, _ = self.hierarchy.find_with_owner(base, name)
