@@ -18,7 +18,7 @@ from typing import Any
 from corpus_place import Place, say
 from corpus_truth import CASES, Cells, Finding
 
-from codemods.flex_passthrough.api import Settings, plan
+from codemods.flex_passthrough.api import Plan, Settings, plan
 
 SAMPLE = 36
 BROKEN = ("crash", "wrong")
@@ -110,8 +110,8 @@ def run_sample(
         tree = folder / "tree" / "transformers"
         shutil.copytree(place.original, tree, ignore=shutil.ignore_patterns("__pycache__"))
         assert proposed is not None
-        for change in proposed.without({str(each.decision) for each in group}).changes:
-            (tree / change.name).write_bytes(change.after)
+        for name, content in all_but(proposed, {str(each.decision) for each in group}).items():
+            (tree / name).write_bytes(content)
         cells = runner(
             tree,
             {each.model for each in group},
@@ -120,6 +120,28 @@ def run_sample(
         shutil.rmtree(folder / "tree")
         rows += [row(each, repaired, cells) for each in group]
     return sorted(rows, key=lambda row: (row["finding"], row["class"]))
+
+
+def all_but(proposed: Plan, left: set[str]) -> dict[str, bytes]:
+    """Return what files hold where everything is mended but some decisions.
+
+    A decision that would bring one of these along is made without it: its own files are mended, and those
+    of what is left out are as they would be without either.
+    """
+    decisions = [each for each in proposed.decisions if each.id in left]
+    roots = {(each.rule, each.root[1]) for each in decisions}
+    bring = {
+        trial.id
+        for draft in proposed.drafts
+        for trial in draft.trials
+        if any((tie.rule, tie.definition.qualname) in roots for tie in trial.proposal.ties)
+    }
+    files = {change.name for each in decisions for change in each.changes}
+    less = {change.name: change.after for change in proposed.without(left | bring).changes}
+    return {
+        change.name: less.get(change.name, change.before) if change.name in files else change.after
+        for change in proposed.changes
+    }
 
 
 def row(drawn: Drawn, repaired: Cells, without: Cells | None) -> dict[str, Any]:

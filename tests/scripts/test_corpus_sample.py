@@ -1,8 +1,11 @@
 """The sample: what is drawn, what can be left out of one tree, and what makes a pair true."""
 
 import pytest
-from corpus_sample import Drawn, apart, draw, judge
+from corpus_sample import Drawn, all_but, apart, draw, judge
 from corpus_sample import row as judged
+
+from codemods.flex_passthrough.api import plan
+from tests.flex_passthrough.rules.test_ties import CACHE, GENERATION, MASKS, MODELING
 
 RUN = {("a", "AModel", "block_causal"): {"verdict": "ok"}}
 
@@ -88,3 +91,16 @@ def test_the_share_is_of_what_could_be_run():
     assert (measured["seed"], measured["drawn"], measured["run"], measured["true"]) == (5, 4, 2, 1)
     assert measured["false_alarms"] == ["FLEX002 B.py:1 (B)"]
     assert measured["not_run"] == ["FLEX002 C.py:1 (C)", "FLEX002 K.py:1 (K)"]
+
+
+def test_a_mend_that_another_one_brings_along_is_left_out_and_the_other_is_made(write_tree):
+    """What is wrong beneath a crash shows where the crash is mended and this is not."""
+    files = {"modeling_tiny.py": MODELING, "cache.py": CACHE, "generation.py": GENERATION, "masks.py": MASKS}
+    root = write_tree({f"pkg/{name}": text for name, text in files.items()}) / "pkg"
+    proposed = plan([root])
+    capture = next(decision.id for decision in proposed.decisions if decision.rule == "FLEX006")
+    whole = {change.name: change.after for change in proposed.changes}
+    held = all_but(proposed, {capture})
+    assert held["generation.py"] == whole["generation.py"]
+    assert held["masks.py"] == (root / "masks.py").read_bytes() != whole["masks.py"]
+    assert all_but(proposed, set()) == whole
