@@ -9,12 +9,11 @@ import re
 import shutil
 import stat
 import tempfile
-import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
-from filelock import FileLock, Timeout
+from filelock import BaseFileLock, FileLock, Timeout
 
 from codemods.modelrepo.checkout import Checkout
 
@@ -25,8 +24,6 @@ ignored_names = shutil.ignore_patterns(
 )
 # How temporary folders are called, and the file in them that is locked for as long as a run needs them.
 _PREFIX, _LOCK = "codemods-", "in use"
-# After so many seconds a lock is held by the run that made it, if that is still there.
-_SETTLED = 60.0
 _EXAMPLES = re.compile(r"""["'](examples/[\w./-]+\.py)["']""")
 
 
@@ -83,9 +80,29 @@ def temporary_folder(checkout: Checkout) -> Iterator[Path]:
             f"the converter would misread the path of the temporary folder {base}; set TMPDIR to another"
         )
     _sweep(base)
-    made = tempfile.TemporaryDirectory(prefix=_PREFIX, dir=base, ignore_cleanup_errors=True)
-    with made as name, FileLock(Path(name, _LOCK)):
-        yield Path(name)
+    made, lock = _made_and_locked(base)
+    with made as name:
+        try:
+            yield Path(name)
+        finally:
+            lock.release()
+
+
+def _made_and_locked(base: Path) -> tuple[tempfile.TemporaryDirectory[str], BaseFileLock]:
+    """Make a folder and hold its lock.
+
+    A lock is there a moment before it is held: another run may take the folder for one that was left, and
+    remove it. Then another one is made.
+    """
+    while True:
+        made = tempfile.TemporaryDirectory(prefix=_PREFIX, dir=base, ignore_cleanup_errors=True)
+        lock = FileLock(Path(made.name, _LOCK))
+        with contextlib.suppress(FileNotFoundError):
+            lock.acquire()
+            if Path(made.name, _LOCK).is_file():
+                return made, lock
+            lock.release()
+        made.cleanup()
 
 
 def _sweep(base: Path) -> None:
@@ -94,10 +111,8 @@ def _sweep(base: Path) -> None:
         with contextlib.suppress(OSError, Timeout):
             status = folder.lstat()
             is_ours = stat.S_ISDIR(status.st_mode) and status.st_uid == getattr(os, "getuid", lambda: 0)()
-            lock = folder / _LOCK
-            # Of one that was made just now the lock is there before it is held.
-            if is_ours and lock.is_file() and time.time() - lock.stat().st_mtime > _SETTLED:
-                with FileLock(lock, timeout=0):
+            if is_ours and (folder / _LOCK).is_file():
+                with FileLock(folder / _LOCK, timeout=0):
                     shutil.rmtree(folder, ignore_errors=True)
 
 

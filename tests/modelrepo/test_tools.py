@@ -3,19 +3,22 @@
 from __future__ import annotations
 
 import os
+import shutil
 import subprocess
 import sys
 import time
 from pathlib import Path
+from typing import Any
 
 import pytest
+from filelock import FileLock
 from hypothesis import given
 from hypothesis import strategies as st
 
 from codemods.modelrepo.cache import ConversionCache, key_of
 from codemods.modelrepo.checkout import find_checkout
 from codemods.modelrepo.process import Runner, run_tool
-from codemods.modelrepo.scratch import ScratchError, _sweep, plain, restyle, scratch_copy
+from codemods.modelrepo.scratch import ScratchError, plain, restyle, scratch_copy, temporary_folder
 from codemods.modelrepo.toolchain import ToolMissingError, find_toolchain, pinned_ruff
 from codemods.source.tree import locate_tree
 
@@ -206,7 +209,6 @@ def test_copy_that_a_killed_run_left_goes_with_the_next_run(
     env = {**os.environ, "TMPDIR": str(base), "PYTHONPATH": str(Path(__file__).parents[2])}
     subprocess.run([sys.executable, "-c", code, str(grove)], env=env, check=False)
     (left,) = base.iterdir()
-    os.utime(left / "in use", (1, 1))  # that was a while ago
     (base / "codemods-of-somebody").mkdir()  # not one of ours: it holds no lock
     checkout = find_checkout(locate_tree(grove))
     assert checkout is not None
@@ -285,12 +287,22 @@ def test_entries_of_last_month_are_removed(tmp_path: Path) -> None:
     assert [entry.name for entry in tmp_path.iterdir()] == ["new.json"]
 
 
-def test_folder_that_another_run_makes_just_now_is_not_swept_away(tmp_path: Path) -> None:
-    """Its lock stands there before it is held; an hour later nobody holds it any more."""
-    fresh, old = tmp_path / "codemods-fresh", tmp_path / "codemods-old"
-    for folder in (fresh, old):
-        folder.mkdir()
-        (folder / "in use").touch()
-    os.utime(old / "in use", (1, 1))
-    _sweep(tmp_path)
-    assert fresh.is_dir() and not old.exists()
+def test_folder_that_another_run_sweeps_away_before_its_lock_is_held_is_made_again(
+    grove: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
+    checkout = find_checkout(locate_tree(grove))
+    assert checkout is not None
+    real, swept = FileLock.acquire, []
+
+    def acquire(lock: FileLock, *arguments: Any, **named: Any) -> Any:
+        if not swept:
+            swept.append(Path(lock.lock_file).parent)
+            shutil.rmtree(swept[0])
+            raise FileNotFoundError(lock.lock_file)
+        return real(lock, *arguments, **named)
+
+    monkeypatch.setattr(FileLock, "acquire", acquire)
+    with temporary_folder(checkout) as folder:
+        assert folder.is_dir() and folder != swept[0] and not swept[0].exists()
+    assert not folder.exists()
