@@ -7,7 +7,6 @@ its key, so that nothing has to be told when a file changes.
 from __future__ import annotations
 
 import contextlib
-import hashlib
 import sys
 from collections.abc import Callable
 from typing import Any, TypeVar
@@ -15,6 +14,7 @@ from typing import Any, TypeVar
 from codemods.flex_passthrough.identity import own_identity
 from codemods.flex_passthrough.scan import Memory
 from codemods.flex_passthrough.scan.portable import Portable
+from codemods.source.digest import digest_of_text
 
 _T = TypeVar("_T")
 
@@ -32,11 +32,11 @@ class Made:
         self._memory = memory
         self._results: dict[bytes, Any] = {}
         self._new: dict[bytes, bytes] = {}
-        self._tool = _digest(repr((own_identity(), sys.version_info))) if memory is not None else b""
+        self._tool = digest_of_text(repr((own_identity(), sys.version_info))) if memory is not None else b""
 
     def once(self, parts: tuple[object, ...], work: Callable[[], _T]) -> _T:
         """Return what ``work`` makes; ``parts``, written out, say all that this depends on."""
-        key = _digest(repr((self._tool, parts)))
+        key = digest_of_text(repr((self._tool, parts)))
         if key not in self._results:
             self._results[key] = self._made(key, work)
         found: _T = self._results[key]
@@ -58,7 +58,3 @@ class Made:
         if self._memory is not None:
             self._memory.keep_made(self._new)
         self._new = {}
-
-
-def _digest(text: str) -> bytes:
-    return hashlib.blake2b(text.encode("utf-8", "surrogateescape"), digest_size=16).digest()

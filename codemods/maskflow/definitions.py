@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import ast
-import hashlib
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
@@ -14,6 +13,7 @@ from typing import TypeVar
 from codemods.maskflow.outline import Piece, outline_class
 from codemods.maskflow.parsing import NOT_PYTHON, parse, parse_piece
 from codemods.maskflow.work import Work
+from codemods.source.digest import digest_of
 from codemods.source.position import split_lines
 from codemods.source.problem import Problem, SourceError
 from codemods.source.text import SourceFile
@@ -49,7 +49,7 @@ class Module:
     @cached_property
     def digest(self) -> bytes:
         """A digest of the file's content."""
-        return hashlib.blake2b(self.source.raw, digest_size=16).digest()
+        return digest_of(self.source.raw)
 
     @cached_property
     def lines(self) -> list[str]:

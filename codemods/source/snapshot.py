@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-import hashlib
 import os
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from codemods.source.digest import digest_of
+
 # A file changed this shortly before it was read may change again within the same tick of its clock.
-_TICK = 2_000_000_000
+TICK = 2_000_000_000
 
 
 @dataclass(frozen=True)
@@ -56,8 +57,8 @@ class Snapshot:
                 return None
             if status.st_mtime_ns >= since or len(data) != status.st_size:
                 return None
-            trusted = status.st_mtime_ns < since - _TICK
-            seen[str(path)] = Seen(status.st_size, status.st_mtime_ns if trusted else None, _digest(data))
+            trusted = status.st_mtime_ns < since - TICK
+            seen[str(path)] = Seen(status.st_size, status.st_mtime_ns if trusted else None, digest_of(data))
         absent = tuple(sorted(str(path) for path in missing))
         if any(os.path.lexists(path) for path in absent):
             return None
@@ -76,7 +77,7 @@ class Snapshot:
                 if status.st_size != seen.size:
                     return None
                 if status.st_mtime_ns != seen.changed:
-                    if _digest(Path(path).read_bytes()) != seen.digest:
+                    if digest_of(Path(path).read_bytes()) != seen.digest:
                         return None
                     touched[path] = replace(seen, changed=status.st_mtime_ns)
             except OSError:
@@ -86,10 +87,6 @@ class Snapshot:
         if any(_names(folder) != names for folder, names in self.folders.items()):
             return None
         return replace(self, files={**self.files, **touched}) if touched else self
-
-
-def _digest(data: bytes) -> bytes:
-    return hashlib.blake2b(data, digest_size=16).digest()
 
 
 def _names(folder: str) -> tuple[str, ...]:

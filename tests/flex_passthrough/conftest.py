@@ -10,6 +10,7 @@ from textwrap import dedent
 import pytest
 
 from codemods.flex_passthrough.api import Plan, Settings, apply, plan
+from codemods.flex_passthrough.scan import Memory
 from codemods.modelrepo.toolchain import find_toolchain
 
 # A package in the style of a transformers of 2025, as far as masks are concerned.
@@ -60,6 +61,12 @@ FILE = "pkg/models/tiny/modeling_tiny.py"
 
 
 GROVE = Path(__file__).parents[2] / "fixtures" / "modular"
+
+
+@pytest.fixture
+def memory(tmp_path: Path) -> Memory:
+    """What runs remember of single files, in a place of its own."""
+    return Memory(tmp_path / "memory" / "scans.sqlite")
 
 
 @pytest.fixture

@@ -7,16 +7,10 @@ import pytest
 from codemods.flex_passthrough.api import Settings, plan
 from codemods.flex_passthrough.made import Made
 from codemods.flex_passthrough.rules.flex001_missing_passthrough import Passthrough
-from codemods.flex_passthrough.scan import Memory
 from codemods.flex_passthrough.scan.portable import Portable
 from codemods.review.patch import render_patch
 
 from .scan.test_scan import FILES, OTHER, TINY
-
-
-@pytest.fixture
-def memory(tmp_path):
-    return Memory(tmp_path / "memory" / "scans.sqlite")
 
 
 @pytest.fixture

@@ -5,7 +5,6 @@ A file whose stat is what it was when an earlier run looked is not read again.
 
 from __future__ import annotations
 
-import hashlib
 import time
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -14,19 +13,13 @@ from typing import Protocol
 
 from codemods.maskflow.hierarchy import CLAIM
 from codemods.maskflow.patches import may_patch
+from codemods.source.digest import digest_of
 from codemods.source.problem import SourceError
+from codemods.source.snapshot import TICK
 from codemods.source.text import read_bytes
 
 # Bytes without which a file cannot hold a torch model that takes a mask, unless it inherits how it does.
 _MARKS = (b"attention_mask", b"def forward", b"torch")
-
-# A file changed this shortly before it was read may change again within the same tick of its clock.
-_TICK = 2_000_000_000
-
-
-def digest_of(data: bytes) -> bytes:
-    """Return what stands for a content."""
-    return hashlib.blake2b(data, digest_size=16).digest()
 
 
 @dataclass(frozen=True)
@@ -105,7 +98,7 @@ class FileFacts:
             digest = digest_of(read_bytes(path, path.name))
         except (OSError, SourceError):
             return b""
-        if status.st_mtime_ns < self._began - _TICK:
+        if status.st_mtime_ns < self._began - TICK:
             self.looked_at[str(path)] = stamp, digest
         return digest
 

@@ -7,7 +7,6 @@ tree lies. Runs beside each other may share the file; one that is damaged, or ca
 from __future__ import annotations
 
 import contextlib
-import hashlib
 import sqlite3
 import time
 from collections.abc import Callable, Iterable, Mapping
@@ -16,6 +15,7 @@ from typing import TypeVar
 
 from codemods.flex_passthrough.identity import own_identity
 from codemods.flex_passthrough.scan.facts import Facts, Stamp
+from codemods.source.digest import LENGTH, digest_of, digest_of_text
 
 # Each kind of result, all together, in bytes; those that were not used for longest go first.
 LARGEST = 128 * 1024 * 1024
@@ -39,8 +39,7 @@ COMMIT;
 """
 _SECONDS_TO_WAIT = 5.0
 _DAY = 24 * 60 * 60
-_DIGEST = 16
-_NOTHING = bytes(_DIGEST)
+_NOTHING = bytes(LENGTH)
 
 # What a scan depends on: modules by name, with a digest of the content of each, None where there is none.
 Depends = Mapping[str, bytes | None]
@@ -82,7 +81,8 @@ class Memory:
     def keep_facts(self, looked_at: Mapping[str, tuple[Stamp, bytes]], learned: Iterable[Facts]) -> None:
         """Remember the stat and digest of files by their path, and what contents tell."""
         stats = [(path, *stamp, digest) for path, (stamp, digest) in looked_at.items() if self._keeps_stats]
-        facts = [(each.digest, _tool(), each.may_hold_models, each.may_patch) for each in learned]
+        tool = _tool()
+        facts = [(each.digest, tool, each.may_hold_models, each.may_patch) for each in learned]
 
         def write(database: sqlite3.Connection) -> None:
             with database:
@@ -126,7 +126,7 @@ class Memory:
     def keep_scans(self, scans: Iterable[tuple[bytes, Depends, bytes]]) -> None:
         """Remember scans: the key of each, what it depends on, and the packed scan."""
         now = int(time.time())
-        rows = [(key, _packed(depends), now, _digest(data) + data) for key, depends, data in scans]
+        rows = [(key, _packed(depends), now, digest_of(data) + data) for key, depends, data in scans]
 
         def write(database: sqlite3.Connection) -> None:
             with database:
@@ -154,7 +154,7 @@ class Memory:
     def keep_made(self, made: Mapping[bytes, bytes]) -> None:
         """Remember what was made, packed, by its key."""
         now = int(time.time())
-        rows = [(key, now, _digest(data) + data) for key, data in made.items()]
+        rows = [(key, now, digest_of(data) + data) for key, data in made.items()]
 
         def write(database: sqlite3.Connection) -> None:
             with database:
@@ -206,16 +206,12 @@ def _shrink(database: sqlite3.Connection, table: str, length: str) -> None:
 
 def _tool() -> bytes:
     """Return what stands for this tool: another one may see other facts in the same bytes."""
-    return _digest(repr(own_identity()).encode("utf-8", "surrogateescape"))
-
-
-def _digest(data: bytes) -> bytes:
-    return hashlib.blake2b(data, digest_size=_DIGEST).digest()
+    return digest_of_text(repr(own_identity()))
 
 
 def _whole(data: bytes) -> bytes | None:
     """Return what was kept, or None where it was damaged."""
-    return data[_DIGEST:] if _digest(data[_DIGEST:]) == data[:_DIGEST] else None
+    return data[LENGTH:] if digest_of(data[LENGTH:]) == data[:LENGTH] else None
 
 
 def _packed(depends: Depends) -> bytes:
@@ -228,8 +224,8 @@ def _packed(depends: Depends) -> bytes:
 def _holds(packed: bytes, content: Callable[[str], bytes | None]) -> bool:
     """Whether every module has the content that it had."""
     start, count = 4, int.from_bytes(packed[:4], "big")
-    names = packed[start + count * _DIGEST :].decode("utf-8", "surrogateescape").split("\0")
+    names = packed[start + count * LENGTH :].decode("utf-8", "surrogateescape").split("\0")
     return all(
-        (content(name) or _NOTHING) == packed[start + at * _DIGEST : start + (at + 1) * _DIGEST]
+        (content(name) or _NOTHING) == packed[start + at * LENGTH : start + (at + 1) * LENGTH]
         for at, name in enumerate(names)
     )

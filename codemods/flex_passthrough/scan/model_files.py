@@ -17,11 +17,16 @@ class ModelFiles:
 
     Attributes:
         paths: where models are looked for.
-        patching: the files that put a function into a class, wherever that stands.
+        attached: what files put into classes, wherever these stand.
     """
 
     paths: tuple[Path, ...]
-    patching: tuple[Path, ...]
+    attached: tuple[Patch, ...]
+
+    @property
+    def patching(self) -> tuple[Path, ...]:
+        """The files that put a function into a class."""
+        return tuple(dict.fromkeys(patch.module.path for patch in self.attached))
 
 
 def find_model_files(index: Index, files: Sequence[Path], facts: FileFacts) -> ModelFiles:
@@ -43,8 +48,7 @@ def find_model_files(index: Index, files: Sequence[Path], facts: FileFacts) -> M
             found[twin or path] = None
     attached = attached_by(index, may_patch)
     homes = dict.fromkeys(patch.cls.module.path for patch in attached)
-    patching = dict.fromkeys(patch.module.path for patch in attached)
-    return ModelFiles(tuple(found | homes), tuple(patching))
+    return ModelFiles(tuple(found | homes), tuple(attached))
 
 
 def attached_by(index: Index, patching: Sequence[Path]) -> list[Patch]:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import hashlib
 import sys
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -14,10 +13,11 @@ from codemods.flex_passthrough.scan.diagnosed import FileScan
 from codemods.flex_passthrough.scan.facts import FileFacts
 from codemods.flex_passthrough.scan.file_scan import scan_file
 from codemods.flex_passthrough.scan.memory import Memory
-from codemods.flex_passthrough.scan.model_files import ModelFiles, attached_by
+from codemods.flex_passthrough.scan.model_files import ModelFiles
 from codemods.flex_passthrough.scan.portable import Portable, folders_of
 from codemods.flex_passthrough.scan.workers import PORTION, Job, scan_beside
 from codemods.maskflow.index import Index
+from codemods.source.digest import digest_of, digest_of_text
 
 
 class Run:
@@ -58,9 +58,8 @@ class Run:
             self.memory.keep_facts(self.facts.looked_at, self.facts.learned)
 
     def _here(self, paths: Sequence[Path]) -> Iterator[tuple[Path, FileScan, bytes]]:
-        attached = attached_by(self.index, self.found.patching)
         for path in paths:
-            yield path, scan_file(self.index, path, attached, self.rules), b""
+            yield path, scan_file(self.index, path, self.found.attached, self.rules), b""
 
     def _by_workers(self, paths: Sequence[Path], jobs: int) -> Iterator[tuple[Path, FileScan, bytes]]:
         rules = tuple(rule.id for rule in self.rules)
@@ -89,8 +88,8 @@ class Run:
             [rule.id for rule in self.rules],
             [(tree.module_name(path), self.facts.of(path).digest) for path in self.found.patching],
         )
-        return hashlib.blake2b(repr(parts).encode("utf-8", "surrogateescape"), digest_size=16).digest()
+        return digest_of_text(repr(parts))
 
     def _key(self, path: Path) -> bytes:
         name = self.index.tree.display(path).encode("utf-8", "surrogateescape")
-        return hashlib.blake2b(self._common + self.facts.of(path).digest + name, digest_size=16).digest()
+        return digest_of(self._common + self.facts.of(path).digest + name)

@@ -33,11 +33,6 @@ def tree(write_tree):
 
 
 @pytest.fixture
-def memory(tmp_path):
-    return Memory(tmp_path / "memory" / "scans.sqlite")
-
-
-@pytest.fixture
 def scanned(monkeypatch):
     """The names of the files that are really scanned, in this process."""
     names = []
