@@ -11,7 +11,7 @@ from codemods.flex_passthrough.settings import Mode, Settings
 from codemods.maskflow.sites import Way
 from codemods.modelrepo.definition import Definition
 from codemods.modelrepo.family import Member, Repository
-from codemods.review.finding import Finding, Safety
+from codemods.review.finding import Finding, Safety, Step
 from codemods.source.tree import Tree
 
 # What reports call the origins of a definition.
@@ -94,7 +94,7 @@ def _finding(tree: Tree, repository: Repository, item: Diagnosed, root: Definiti
     sure = Safety.SAFE if item.claimed else Safety.UNSAFE
     return Finding(
         rule=item.rule,
-        path=item.file,
+        path=tree.display(item.definition.path),
         span=item.span,
         qualname=item.definition.qualname,
         message=item.message,
@@ -102,7 +102,9 @@ def _finding(tree: Tree, repository: Repository, item: Diagnosed, root: Definiti
         origin=_ORIGIN[repository.origin_of(item.definition)],
         root=(tree.display(root.path), root.qualname),
         models=tuple(dict.fromkeys(item.claiming or item.others)),
-        steps=item.steps,
+        steps=tuple(
+            Step(tree.display(each.path), each.line, each.qualname, each.parameter) for each in item.steps
+        ),
         way=Way.surest(item.ways).value,
         reason=item.mend if isinstance(item.mend, str) else "",
     )

@@ -173,7 +173,7 @@ def apply(atom: Atom, given: Arguments, node: ast.Call, frame: Frame, evaluator:
     if isinstance(atom, Block):
         frame.site(node, node.func, "a BlockMask cannot be called")
     elif isinstance(atom, Unknown) and given.carry_block():
-        frame.record.unresolved.add(Unfollowed(frame.module.source.name, node.lineno))
+        frame.record.unresolved.add(Unfollowed(frame.module.path, node.lineno))
     return UNKNOWN
 
 

@@ -138,7 +138,7 @@ class MaskFlow:
         if MASK_PARAMETERS[0] not in parameters:
             return
         given = Arguments((), tuple((name, TENSOR if "mask" in name else UNKNOWN) for name in parameters))
-        step = Step(prepare, MASK_PARAMETERS[0], prepare.module.source.name, prepare.node.lineno)
+        step = Step(prepare, MASK_PARAMETERS[0], prepare.module.path, prepare.node.lineno)
         root = Frame(prepare.module, prepare, {}, (step,), record)
         self._calls.generating = True
         try:

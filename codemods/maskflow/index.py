@@ -128,10 +128,10 @@ class Index:
         found = (module.path if (module := self._modules.get(name)) else self.path_of(name) for name in names)
         return [path for path in found if path is not None]
 
-    def problems_of(self, paths: Iterable[Path]) -> list[Problem]:
-        """Return the problems that were met in files so far."""
-        shown = {self.tree.display(path) for path in paths} if self.problems else ()
-        return [problem for problem in self.problems if problem.path in shown]
+    def problems_of(self, paths: Iterable[Path]) -> list[tuple[Path, Problem]]:
+        """Return the problems that were met in files so far, each with its file."""
+        shown = {self.tree.display(path): path for path in paths} if self.problems else {}
+        return [(shown[problem.path], problem) for problem in self.problems if problem.path in shown]
 
     def is_library(self, path: Path) -> bool:
         """Whether a file belongs to one of the libraries and not to the tree."""

@@ -152,7 +152,7 @@ def call_outside(path: str, node: ast.Call, given: Arguments, frame: Frame) -> V
     if name.startswith("torch.") and name not in surface.TAKES_ANYTHING and given.carry_block():
         frame.site(node, _subject(node, given), f"{name} takes a tensor, not a BlockMask")
     elif given.carry_block() and name not in _HARMLESS and name not in surface.TAKES_ANYTHING:
-        frame.record.unresolved.add(Unfollowed(frame.module.source.name, node.lineno, name))
+        frame.record.unresolved.add(Unfollowed(frame.module.path, node.lineno, name))
     return TENSOR if name in _MAKES_TENSORS else UNKNOWN
 
 

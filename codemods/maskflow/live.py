@@ -134,7 +134,7 @@ class _Names:
         for callee in self._callees(node.func):
             passed = frozenset(_passed(callee, node, lambda value: None in self._items(value)))
             name = next(iter(sorted(passed)), "")
-            step = Step(callee, name, self.function.module.source.name, node.lineno)
+            step = Step(callee, name, self.function.module.path, node.lineno)
             items |= self.outer.enter(callee, passed, (*self.steps, step))
         return items
 

@@ -6,6 +6,7 @@ import ast
 from collections.abc import Iterable
 from dataclasses import dataclass
 from enum import Enum
+from pathlib import Path
 
 from codemods.maskflow.index import Class, Function
 
@@ -34,7 +35,7 @@ class Step:
 
     function: Function
     parameter: str
-    path: str
+    path: Path
     line: int
 
 
@@ -76,6 +77,6 @@ class Unfollowed:
     ``callee`` is the dotted path of what is called, where that is a name outside the tree.
     """
 
-    path: str
+    path: Path
     line: int
     callee: str = ""

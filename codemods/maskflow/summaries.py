@@ -131,7 +131,7 @@ class Summaries:
         parameter = mask_parameter(function, receiver, given)
         if self.eager is not None:  # nothing is mended for a model that does not run flex attention
             return self.evaluate(function, receiver, given, frame, parameter, line)
-        steps = (*frame.steps, Step(function, parameter, frame.module.source.name, line))
+        steps = (*frame.steps, Step(function, parameter, frame.module.path, line))
         frame.record.asked.setdefault(function, steps)
         if function in self.mended:
             return BLOCK
@@ -178,7 +178,7 @@ class Summaries:
             if known_outcome is None:
                 if key in self._active or self._depth >= _DEEPEST:
                     return UNKNOWN
-                step = Step(function, parameter, frame.module.source.name, line)
+                step = Step(function, parameter, frame.module.path, line)
                 steps = (*frame.steps, step) if given.carry_block() else frame.steps
                 self._active.add(key)
                 self._depth += 1

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import shutil
+
 import pytest
 
 from codemods.flex_passthrough.api import Settings, plan
@@ -79,3 +81,20 @@ def test_other_settings_are_other_results(write_tree, memory):
     for settings in (Settings(), Settings(annotate=True), Settings(line_length=60)):
         expected = plan([root / "pkg"], settings)
         assert render_patch(plan([root / "pkg"], settings, memory=memory)) == render_patch(expected)
+
+
+def test_copies_in_one_run_are_analysed_once(write_tree, memory, applied):
+    one = write_tree(FILES)
+    root = one.parent
+    shutil.copytree(one, root / "two")
+    one.rename(root / "one")
+    proposed = plan([root / "one/pkg", root / "two/pkg"], Settings(), memory=memory)
+    first, second = (draft.index.work for draft in proposed.drafts)
+    assert first.functions_evaluated > 0 == second.functions_evaluated
+    assert len(applied) == 2
+    alone = plan([root / "two/pkg"], Settings())
+    told = [each for each in proposed.findings if each.path.startswith("two/")]
+    assert [(each.path, each.root[0]) for each in told] == [
+        (f"two/pkg/{each.path}", f"two/pkg/{each.root[0]}") for each in alone.findings
+    ]
+    assert {step.path.split("/")[0] for each in told for step in each.steps} == {"two"}

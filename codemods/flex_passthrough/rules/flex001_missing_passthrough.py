@@ -147,7 +147,7 @@ def _diagnosis(method: MaskMethod, node: ast.AST, mend: Mend | str) -> Diagnosis
     elif first.function is method.function:
         why = f"{first.operation} ({first.subject}, line {first.line})"
     else:
-        where = f"{first.function.name}, {first.function.module.source.name}:{first.line}"
+        where = f"{first.function.name}, {first.function.module.path.name}:{first.line}"
         why = f"{first.operation} ({first.subject}, in {where})"
     return Diagnosis(
         "FLEX001",

@@ -44,7 +44,7 @@ def diagnose(reach: Reach) -> Iterator[Diagnosis]:
             lookup = find_lookup(builder.node)
             if lookup is not None:
                 given = next(iter(parameter_names(builder.node)), "")  # the 2-D mask
-                step = Step(builder, given, function.module.source.name, line)
+                step = Step(builder, given, function.module.path, line)
                 message = (
                     "queries are looked up among the keys, and see nothing where those are padding or end"
                 )

@@ -54,7 +54,7 @@ def _diagnoses(module: Module, index: Index) -> tuple[Diagnosis, ...]:
     for call, keyword in _calls_of_attention(module) if given else ():
         if keyword in given:
             message = f"{keyword} is looked up by row and head, of which it may have one for all"
-            step = Step(attention, keyword, module.source.name, call.lineno)
+            step = Step(attention, keyword, module.path, call.lineno)
             way, mend = Way.PLAIN, ExpandLookups()
             return (Diagnosis("FLEX008", attention, given[keyword].node, message, (step,), mend, way=way),)
     return ()

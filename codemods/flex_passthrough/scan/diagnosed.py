@@ -1,15 +1,28 @@
-"""What a scan tells, as plain data: nothing here refers to a syntax tree, so it outlives the trees."""
+"""What a scan tells, as plain data: nothing here refers to a syntax tree, so it outlives the trees.
+
+Files are named by their paths, and not as reports call them: a copy of a tree has other reports.
+"""
 
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from pathlib import Path
 
 from codemods.flex_passthrough.rules.rule import Diagnosis, Mend, Tie
 from codemods.maskflow.sites import Unfollowed, Way
 from codemods.modelrepo.definition import Definition, definition_of
-from codemods.review.finding import Step
 from codemods.source.position import Span, span_of
 from codemods.source.problem import Problem
+
+
+@dataclass(frozen=True)
+class Call:
+    """One call on the way of the BlockMask: into ``parameter`` of ``qualname``, from ``path:line``."""
+
+    path: Path
+    line: int
+    qualname: str
+    parameter: str
 
 
 @dataclass
@@ -19,7 +32,6 @@ class Diagnosed:
     Attributes:
         definition: what holds the site.
         module: the dotted name of its module.
-        file: its file, as reports call it.
         span: the offending expression.
         mend: what to do, or the reason why nothing can be done mechanically.
         steps: the shortest way of the BlockMask to the site that was seen.
@@ -32,11 +44,10 @@ class Diagnosed:
     rule: str
     definition: Definition
     module: str
-    file: str
     span: Span
     message: str
     mend: Mend | str
-    steps: tuple[Step, ...]
+    steps: tuple[Call, ...]
     ties: dict[Tie, None]
     ways: set[Way]
     claiming: list[str] = field(default_factory=list)
@@ -50,12 +61,11 @@ class Diagnosed:
             diagnosis.rule,
             definition_of(diagnosis.function),
             module.name,
-            module.source.name,
             span_of(diagnosis.node, module.lines),
             diagnosis.message,
             diagnosis.mend,
             tuple(
-                Step(step.path, step.line, step.function.qualname, step.parameter) for step in diagnosis.steps
+                Call(step.path, step.line, step.function.qualname, step.parameter) for step in diagnosis.steps
             ),
             dict.fromkeys(diagnosis.ties),
             {way},
@@ -82,7 +92,7 @@ class Diagnosed:
 
 
 # A function by its file, line and qualified name.
-Place = tuple[str, int, str]
+Place = tuple[Path, int, str]
 
 
 @dataclass
@@ -95,7 +105,7 @@ class FileScan:
         come_back: those that did.
         depends_on: the modules that all of this depends on, each with a digest of its content; None where
             there is no such module.
-        problems: those of the modules among these.
+        problems: those of the modules among these, by their file.
     """
 
     diagnosed: list[Diagnosed] = field(default_factory=list)
@@ -103,4 +113,4 @@ class FileScan:
     dead_ends: set[Place] = field(default_factory=set)
     come_back: set[Place] = field(default_factory=set)
     depends_on: dict[str, bytes | None] = field(default_factory=dict)
-    problems: list[Problem] = field(default_factory=list)
+    problems: list[tuple[Path, Problem]] = field(default_factory=list)

@@ -76,7 +76,7 @@ def _ask(rules: Sequence[Rule], reach: Reach, claims: bool) -> Iterator[Diagnosi
 
 
 def _place(function: Function) -> Place:
-    return function.module.source.name, function.node.lineno, function.qualname
+    return function.module.path, function.node.lineno, function.qualname
 
 
 def _too_deep(entry: Class) -> Problem:

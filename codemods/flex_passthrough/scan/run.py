@@ -83,13 +83,12 @@ class Run:
             own_identity(),
             sys.version_info,
             sorted(self.index.libraries),
-            tree.package,
-            tree.module_name(tree.base),
+            tree.package.partition(".")[0],
             [rule.id for rule in self.rules],
             [(tree.module_name(path), self.facts.of(path).digest) for path in self.found.patching],
         )
         return digest_of_text(repr(parts))
 
     def _key(self, path: Path) -> bytes:
-        name = self.index.tree.display(path).encode("utf-8", "surrogateescape")
+        name = self.index.name_of(path).encode("utf-8", "surrogateescape")
         return digest_of(self._common + self.facts.of(path).digest + name)

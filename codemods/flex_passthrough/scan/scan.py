@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from codemods.flex_passthrough.rules import RULES
@@ -16,6 +16,7 @@ from codemods.flex_passthrough.scan.run import Run
 from codemods.maskflow.index import Index
 from codemods.maskflow.sites import Unfollowed
 from codemods.source.problem import Problem
+from codemods.source.tree import Tree
 
 Progress = Callable[[str, int, int], None]
 
@@ -65,12 +66,13 @@ def scan(
         scans[path] = each
         if progress is not None:
             progress("following masks", len(scans), len(found.paths))
-    for each in scans.values():
-        index.problems += [problem for problem in each.problems if problem not in index.problems]
-    return lay_together(scans[path] for path in found.paths)
+    for path, problem in (each for file in scans.values() for each in file.problems):
+        shown = replace(problem, path=index.tree.display(path))
+        index.problems += [shown] if shown not in index.problems else []
+    return lay_together((scans[path] for path in found.paths), index.tree)
 
 
-def lay_together(scans: Iterable[FileScan]) -> Scan:
+def lay_together(scans: Iterable[FileScan], tree: Tree) -> Scan:
     """Return what the files of a tree tell together, in their order."""
     diagnosed: dict[tuple[object, ...], Diagnosed] = {}
     together = FileScan()
@@ -84,16 +86,19 @@ def lay_together(scans: Iterable[FileScan]) -> Scan:
         together.come_back |= each.come_back
         together.depends_on |= each.depends_on
     beyond = frozenset(each.callee.partition(".")[0] for each in together.unfollowed if each.callee)
-    return Scan(list(diagnosed.values()), _unknown(together), beyond, frozenset(together.depends_on))
+    return Scan(list(diagnosed.values()), _unknown(together, tree), beyond, frozenset(together.depends_on))
 
 
-def _unknown(together: FileScan) -> list[Problem]:
+def _unknown(together: FileScan, tree: Tree) -> list[Problem]:
     return sorted(
         [
-            *(Problem(each.path, each.line, 1, _not_followed(each)) for each in together.unfollowed),
+            *(
+                Problem(tree.display(each.path), each.line, 1, _not_followed(each))
+                for each in together.unfollowed
+            ),
             *(
                 Problem(
-                    path,
+                    tree.display(path),
                     line,
                     1,
                     f"{name} never comes back with a BlockMask: what follows it was not looked at",

@@ -176,7 +176,7 @@ def test_what_breaks_in_a_function_that_the_method_calls_is_named_with_its_place
     helper = "def widened(mask):\n    return mask.unsqueeze(1)\n\n\n"
     body = "return widened(attention_mask) * 2\n"
     (finding,) = plan_for(HEAD + helper + model(ASKS + body)).findings
-    assert finding.message.endswith("in widened, models/tiny/modeling_tiny.py:9)")
+    assert finding.message.endswith("in widened, modeling_tiny.py:9)")
 
 
 def test_not_claimed_is_skipped(check_noop):
