@@ -17,7 +17,8 @@ from pathlib import Path
 
 from codemods.flex_passthrough.plan import Plan, make_plan
 from codemods.flex_passthrough.proposed import Proposed
-from codemods.flex_passthrough.scan import Memory, Progress
+from codemods.flex_passthrough.remembered.memory import Memory
+from codemods.flex_passthrough.scan import Progress
 from codemods.flex_passthrough.settings import Mode, Settings
 from codemods.review.change import Change
 from codemods.review.finding import Finding, Status
@@ -65,11 +66,15 @@ def plan(
         else:
             trees.setdefault(tree.import_root, (tree, []))[1].append(tree.root)
     root = _common([path for _, below in trees.values() for path in below])
-    with _no_collection():
-        plans = [
-            make_plan(replace(tree, root=root), below, chosen, progress, memory)
-            for tree, below in trees.values()
-        ]
+    try:
+        with _no_collection():
+            plans = [
+                make_plan(replace(tree, root=root), below, chosen, progress, memory)
+                for tree, below in trees.values()
+            ]
+    finally:
+        if memory is not None:
+            memory.close()
     bounds = {folder for tree, _ in trees.values() for folder in (tree.base, tree.import_root)}
     merged = Plan(root, bounds=tuple(sorted(bounds)))
     for each in plans:

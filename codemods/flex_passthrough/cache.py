@@ -33,7 +33,8 @@ from codemods.source.tree import locate_tree
 
 if TYPE_CHECKING:
     from codemods.flex_passthrough.plan import Plan
-    from codemods.flex_passthrough.scan import Memory, Progress
+    from codemods.flex_passthrough.remembered.memory import Memory
+    from codemods.flex_passthrough.scan import Progress
 
 ENVIRONMENT_VARIABLE = "CODEMODS_CACHE_DIR"
 
@@ -143,7 +144,7 @@ class PlanCache:
     @property
     def memory(self) -> Memory:
         """What is remembered of single files, for when a plan has to be made again."""
-        from codemods.flex_passthrough.scan import Memory
+        from codemods.flex_passthrough.remembered.memory import Memory
 
         return Memory(self._scans)
 

@@ -9,13 +9,13 @@ from itertools import accumulate
 from pathlib import Path
 
 from codemods.flex_passthrough.era import INTEGRATION
-from codemods.flex_passthrough.made import Made
 from codemods.flex_passthrough.mends.annotations import annotate_mask
 from codemods.flex_passthrough.mends.cannot import CannotMend
 from codemods.flex_passthrough.mends.imports import GUARD, Need, library_root, require_imports
 from codemods.flex_passthrough.mends.text import first_line, read
 from codemods.flex_passthrough.mends.width import line_width
 from codemods.flex_passthrough.mends.window_helper import HELPER, add_window_helper
+from codemods.flex_passthrough.remembered.made import Made
 from codemods.flex_passthrough.rules.rule import Mend, Mended, Place
 from codemods.flex_passthrough.syntax import find_definition
 from codemods.maskflow.binding import absolute

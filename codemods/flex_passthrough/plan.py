@@ -16,15 +16,16 @@ from codemods.flex_passthrough.decisions import as_decisions
 from codemods.flex_passthrough.editing import Bench, Workshop
 from codemods.flex_passthrough.era import refusal
 from codemods.flex_passthrough.library import NAME, libraries
-from codemods.flex_passthrough.made import Made
 from codemods.flex_passthrough.mirroring import as_converted
 from codemods.flex_passthrough.planning import Planned, Trial, plan_trial, settle, try_proposal
 from codemods.flex_passthrough.proposal import propose
 from codemods.flex_passthrough.proposed import Proposed
 from codemods.flex_passthrough.regeneration import Regenerated, regenerate_changes
+from codemods.flex_passthrough.remembered.answers import Answers
+from codemods.flex_passthrough.remembered.made import Made
+from codemods.flex_passthrough.remembered.memory import Memory
 from codemods.flex_passthrough.repository_checks import check_repository
-from codemods.flex_passthrough.scan import Diagnosed, Memory, Progress, Scan, scan
-from codemods.flex_passthrough.scan.portable import Portable, folders_of
+from codemods.flex_passthrough.scan import Diagnosed, Progress, Scan, scan
 from codemods.flex_passthrough.settings import Settings
 from codemods.flex_passthrough.suppression import hold_back
 from codemods.maskflow.index import Index
@@ -130,13 +131,17 @@ class Draft:
     @property
     def read(self) -> set[Path]:
         """The files that all of this was found out from, in this run or in earlier ones."""
-        return {*self.index.read, *self.index.paths_of(self.depends_on)}
+        return {*self.index.read, *self.index.paths_of(self._depends_on)}
 
     @property
     def missing(self) -> set[Path]:
         """The files that were looked for and are not there."""
-        self.index.paths_of(self.depends_on)  # what others looked for is looked for here
+        self.index.paths_of(self._depends_on)  # what others looked for is looked for here
         return self.index.missing
+
+    @property
+    def _depends_on(self) -> frozenset[str]:
+        return self.depends_on | self.repository.recall.depends_on
 
     def without(self, rejected: Iterable[str], left: Iterable[str] = ()) -> Draft:
         """Return the draft with some more decisions rejected, or left."""
@@ -209,14 +214,16 @@ def make_plan(
     if refused is not None:
         return Plan(tree.root, problems=sorted({*found.problems, refused}), files_seen=len(found.files))
     index = Index(tree, libraries(settings))
-    scanned = scan(index, found.files, settings.rules(), progress, jobs=settings.processes, memory=memory)
+    answers = Answers(index, memory)
+    scanned = scan(index, found.files, settings.rules(), progress, jobs=settings.processes, answers=answers)
+    answers.keep()
     diagnosed: list[Diagnosed] = []
     outside: list[Diagnosed] = []
     for item in scanned.diagnosed:
         (outside if index.is_library(item.definition.path) else diagnosed).append(item)
-    repository = Repository(index, found.files)
+    repository = Repository(index, found.files, answers)
     diagnosed, unused = hold_back(diagnosed, repository, found.files, settings.rules())
-    made = Made(Portable(folders_of(index)), memory)
+    made = Made(answers.portable, memory)
     workshop = Workshop(index, found.files, made, settings.line_length, settings.annotate)
     trials = []
     proposals = propose(tree, repository, diagnosed, settings)
@@ -239,6 +246,7 @@ def make_plan(
     )
     plan = draft.plan(progress)
     made.keep()
+    answers.keep()
     return plan
 
 

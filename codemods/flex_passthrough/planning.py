@@ -126,7 +126,7 @@ def _tried(proposal: Proposal, repository: Repository, workshop: Workshop) -> Tr
         if not workshop.may_edit(path) or (is_root_right and not offends):
             continue
         how = "edited" if is_root_right else _HOW[member.role]
-        start = repository.inlined_at(member.definition) if member.inlined else None
+        start = repository.kin_of(member.definition).inlined_at if member.inlined else None
         edits = FileEdits()
         try:
             for mend in proposal.mends:

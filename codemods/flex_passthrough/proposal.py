@@ -46,7 +46,7 @@ def propose(
     grouped: dict[tuple[str, Definition], list[Diagnosed]] = {}
     for item in diagnosed:
         rule, place = item.rule, item.definition
-        parent = repository.inlined_by(place)
+        parent = repository.kin_of(place).inlined
         if settings.mode is Mode.IN_PLACE:
             root = place
         elif parent is not None and _is_mended_with(parent, place, rule, repository, offending):
@@ -82,7 +82,7 @@ def _is_mended_with(
     rest of the parent's body. What other rules find may stand in the method's own lines, if it has any.
     Where nothing is wrong with the parent, the method's own lines are at fault.
     """
-    if rule != "FLEX001" and not repository.only_calls_parent(place):
+    if rule != "FLEX001" and not repository.kin_of(place).only_calls_parent:
         return False
     root = repository.root_of(parent)
     return any(

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import replace
 from pathlib import Path
 
 from codemods.maskflow.binding import bind
@@ -22,6 +23,7 @@ from codemods.maskflow.definitions import (
     dotted,
 )
 from codemods.maskflow.work import Work
+from codemods.source.digest import digest_of
 from codemods.source.problem import Problem, SourceError
 from codemods.source.text import read_source
 from codemods.source.tree import Tree
@@ -49,6 +51,7 @@ class Index:
         self.missing: set[Path] = set()
         self._modules: dict[str, Module | None] = {}
         self._paths: dict[str, Path | None] = {}
+        self._names: dict[Path, str] = {}
         self._resolving: set[tuple[str, str]] = set()
         self._followed: dict[Import, tuple[Resolved | None, frozenset[str]]] = {}
 
@@ -58,6 +61,11 @@ class Index:
 
     def name_of(self, path: Path) -> str:
         """Return the dotted name of a file's module, as code of the tree imports it."""
+        if path not in self._names:
+            self._names[path] = self._named(path)
+        return self._names[path]
+
+    def _named(self, path: Path) -> str:
         for name, folder in self.libraries.items():
             if path.is_relative_to(folder):
                 return f"{name}.{Tree(folder, folder, '').module_name(path)}"
@@ -104,24 +112,32 @@ class Index:
             return False
         return True
 
-    def content_behind(self, modules: Iterable[Module]) -> dict[str, bytes | None]:
-        """Return what anything that was found out from ``modules`` may depend on.
+    def content_behind(self, modules: Iterable[str]) -> dict[str, bytes | None]:
+        """Return what anything that was found out from some modules, given by name, may depend on.
 
         That is every module that names in them led to, and that names in those led to. A name that is
         asked for the first time later leads on from a module that is among them.
 
         Returns:
-            A digest of the content of each by its dotted name; None for a name that leads nowhere.
+            A digest of the content of each by its dotted name; None where there is none.
         """
         found: dict[str, bytes | None] = {}
-        left = [module.name for module in modules]
+        left = list(modules)
         while left:
             name = left.pop()
             if name not in found:
                 module = self._modules.get(name)
-                found[name] = module.digest if module is not None else None
+                found[name] = module.digest if module is not None else self._digest_of_unread(name)
                 left += module.asks if module is not None else ()
         return found
+
+    def _digest_of_unread(self, name: str) -> bytes | None:
+        """Return the digest of a module that was found not to matter, or that does not parse."""
+        path = self.path_of(name)
+        try:
+            return digest_of(path.read_bytes()) if path is not None else None
+        except OSError:
+            return None
 
     def paths_of(self, names: Iterable[str]) -> list[Path]:
         """Return the files of the modules among ``names`` that there are."""
@@ -132,6 +148,13 @@ class Index:
         """Return the problems that were met in files so far, each with its file."""
         shown = {self.tree.display(path): path for path in paths} if self.problems else {}
         return [(shown[problem.path], problem) for problem in self.problems if problem.path in shown]
+
+    def take_over(self, problems: Iterable[tuple[Path, Problem]]) -> None:
+        """Take note of problems that were met elsewhere: by a worker, by an earlier run, in a copy."""
+        for path, problem in problems:
+            shown = replace(problem, path=self.tree.display(path))
+            if shown not in self.problems:
+                self.problems.append(shown)
 
     def is_library(self, path: Path) -> bool:
         """Whether a file belongs to one of the libraries and not to the tree."""

@@ -12,7 +12,7 @@ from codemods.maskflow.index import Class, Function, Index, Module, dotted
 
 # What a patch looks like in text: `Model.method = function`, or `setattr(Model, "method", function)`.
 _PATCH = re.compile(
-    rb"^[ \t]*(?:[\w.]*\b[A-Z]\w*\.\w+[ \t]*=[ \t]*[A-Za-z_][\w.]*[ \t]*(?:#.*)?\r?$"
+    rb"\n[ \t]*(?:[\w.]*\b[A-Z]\w*\.\w+[ \t]*=[ \t]*[A-Za-z_][\w.]*[ \t]*(?:#.*)?\r?$"
     rb"|setattr\([ \t]*[\w.]*\b[A-Z]\w*[ \t]*,)",
     re.MULTILINE,
 )
@@ -41,7 +41,7 @@ class Patch:
 
 def may_patch(data: bytes) -> bool:
     """Whether a file with these bytes may hold a patch that has to do with masks."""
-    return b"mask" in data and _PATCH.search(data) is not None
+    return b"mask" in data and _PATCH.search(b"\n" + data) is not None
 
 
 def patches(index: Index, module: Module) -> Iterator[Patch]:

@@ -115,8 +115,9 @@ def copied_definition(module: Module, comment: CopyComment) -> str | None:
 
 def find_source(index: Index, comment: CopyComment) -> tuple[Module, str] | None:
     """Return the module and qualified name that ``comment`` copies from, or None if it is not there."""
-    for name, qualname in _possible_sources(index, comment):
-        module = index.module(name)
+    asking = index.module_at(comment.path)
+    for name, qualname in _possible_sources(index, comment, asking):
+        module = index.module(name, asking)
         if module is not None and find_member(module, qualname) is not None:
             return module, qualname
     return None
@@ -129,12 +130,14 @@ def find_source_file(index: Index, comment: CopyComment) -> Path | None:
     return None
 
 
-def _possible_sources(index: Index, comment: CopyComment) -> Iterator[tuple[str, str]]:
+def _possible_sources(
+    index: Index, comment: CopyComment, asking: Module | None = None
+) -> Iterator[tuple[str, str]]:
     """Yield the modules that there are, each with a qualified name, for which a comment may stand.
 
     A fork may have renamed or moved its package without touching the comments. So where the name
     as written leads nowhere, its tail is looked for around the file that the comment stands in,
-    from the nearest package outwards.
+    from the nearest package outwards. What is found out from ``asking`` depends on all that was tried.
     """
     parts = comment.source.split(".")
     around = index.tree.module_name(comment.path).split(".")[:-1]
@@ -145,6 +148,8 @@ def _possible_sources(index: Index, comment: CopyComment) -> Iterator[tuple[str,
             place = _file_of(index, tail[:end])
             if not place.is_file():
                 index.missing.add(place)
+                if asking is not None:
+                    asking.asks.add(".".join(tail[:end]))
             else:
                 yield ".".join(tail[:end]), ".".join(tail[end:])
                 break

@@ -19,6 +19,7 @@ from codemods.modelrepo.definition import (
 )
 from codemods.modelrepo.heritage import Heritage
 from codemods.modelrepo.layout import Layout, real_path
+from codemods.modelrepo.recall import Recall, Remembered
 from codemods.source.problem import Problem
 
 Origin = Literal["generated", "copied-from", "hand-written"]
@@ -43,6 +44,26 @@ class Member:
     inlined: bool = False
 
 
+@dataclass(frozen=True)
+class Kin:
+    """Where a definition comes from.
+
+    Attributes:
+        origin: whether it is generated, copied, or written where it stands.
+        root: the definition that an edit of it belongs to; often itself.
+        inlined: the parent's method whose body the converter puts into it, if any.
+        inlined_at: where in its body the statements of that one start: an index into ``body`` of its syntax
+            node; None where no body was put in.
+        only_calls_parent: whether it is all its parent's: the modular method calls ``super()`` and no more.
+    """
+
+    origin: Origin
+    root: Definition
+    inlined: Definition | None = None
+    inlined_at: int | None = None
+    only_calls_parent: bool = False
+
+
 class Repository:
     """Who comes from whom in a transformers-like repository, read without importing it.
 
@@ -50,17 +71,13 @@ class Repository:
     :func:`codemods.modelrepo.layout.real_path` gives it. Every answer is computed once.
     """
 
-    def __init__(self, index: Index, files: Sequence[Path]) -> None:
+    def __init__(self, index: Index, files: Sequence[Path], remembered: Remembered | None = None) -> None:
         self.index = index
         self.layout = Layout(index.tree, files)
         self.heritage = Heritage(index)
+        self.recall = Recall(index, self.layout, remembered)
         self._problems: list[Problem] = []
-        self._steps: dict[Definition, tuple[Definition | None, CopyComment | None]] = {}
-        self._roots: dict[Definition, Definition] = {}
-        self._members: dict[Definition, tuple[Member, ...]] = {}
-        self._children: dict[Path, tuple[Path, ...]] = {}
         self._copy_targets: dict[CopyComment, str | None] = {}
-        self._copies_by_name: dict[str, list[CopyComment]] | None = None
 
     @property
     def problems(self) -> tuple[Problem, ...]:
@@ -69,15 +86,30 @@ class Repository:
 
     def definition(self, path: Path, qualname: str) -> Definition | None:
         """Return the definition called ``qualname`` in the text of the file at ``path``, or None."""
-        module = self.index.module_at(real_path(path))
+        module = self.recall.module_at(real_path(path))
         member = find_member(module, qualname) if module is not None else None
         return None if member is None else Definition(real_path(path), qualname, line_of(member))
 
+    def kin_of(self, definition: Definition) -> Kin:
+        """Return where a definition comes from."""
+        return self.recall.lasting("kin", definition, lambda: self._kin_of(definition))
+
+    def _kin_of(self, definition: Definition) -> Kin:
+        root = self.lineage_of(definition)[-1]
+        modular = self._modular(definition.path)
+        if self.recall.modular_of(definition.path) is not None:
+            origin: Origin = "generated"
+        else:
+            origin = "copied-from" if self._step(definition)[1] is not None else "hand-written"
+        if modular is None:
+            return Kin(origin, root)
+        inlined = self.heritage.inlined_by(modular, definition.qualname)
+        at = self._inlined_at(definition, modular) if inlined is not None else None
+        return Kin(origin, root, inlined, at, _only_calls_parent(modular, definition.qualname))
+
     def origin_of(self, definition: Definition) -> Origin:
         """Say whether a definition is generated, copied, or written where it stands."""
-        if self.layout.modular_of(definition.path) is not None:
-            return "generated"
-        return "copied-from" if self._step(definition)[1] is not None else "hand-written"
+        return self.kin_of(definition).origin
 
     def root_of(self, definition: Definition) -> Definition:
         """Return the definition that an edit of ``definition`` belongs to; often itself.
@@ -85,9 +117,7 @@ class Repository:
         Where the trail ends in a circle or at a parent that is not there, the last definition that
         could be found is the root, and :attr:`problems` says so.
         """
-        if definition not in self._roots:
-            self._roots[definition] = self.lineage_of(definition)[-1]
-        return self._roots[definition]
+        return self.kin_of(definition).root
 
     def lineage_of(self, definition: Definition) -> tuple[Definition, ...]:
         """Return the way from ``definition`` to its root, both included."""
@@ -107,23 +137,9 @@ class Repository:
         self._report(root.path, root.line, f"copied from each other: {names}; edited here")
         return (*[place for place in trail if place != root], root)
 
-    def inlined_by(self, definition: Definition) -> Definition | None:
-        """Return the parent's method whose body the converter puts into ``definition``, if any.
-
-        Args:
-            definition: a method of a generated file or of a modular one.
-        """
-        modular = self._modular(definition.path)
-        return self.heritage.inlined_by(modular, definition.qualname) if modular is not None else None
-
-    def inlined_at(self, definition: Definition) -> int | None:
-        """Return where, in the body of a generated method, the statements of its parent's method start.
-
-        An index into ``body`` of its syntax node; None where no parent's body was put in.
-        """
-        modular = self._modular(definition.path)
-        generated = self.index.module_at(definition.path)
-        if modular is None or generated is None or self.inlined_by(definition) is None:
+    def _inlined_at(self, definition: Definition, modular: Module) -> int | None:
+        generated = self.recall.module_at(definition.path)
+        if generated is None:
             return None
         before = statements_before_super(find_member(modular, definition.qualname))
         method = find_member(generated, definition.qualname)
@@ -131,45 +147,32 @@ class Repository:
             return None
         return docstring_length(method.node) + before
 
-    def only_calls_parent(self, definition: Definition) -> bool:
-        """Whether a generated method is all its parent's: the modular one calls ``super()`` and no more."""
-        modular = self._modular(definition.path)
-        method = find_member(modular, definition.qualname) if modular is not None else None
-        if not isinstance(method, Function) or isinstance(method.node, ast.Lambda):
-            return False
-        own = method.node.body[docstring_length(method.node) :]
-        return len(own) == 1 and statements_before_super(method) == 0
-
     def members_of(self, root: Definition) -> tuple[Member, ...]:
         """Return every definition that must change when ``root`` does, the root first.
 
         Parents come before their children, and each generation is in order of path and line. A
         child that overrides the root is its own root and no member.
         """
-        if root not in self._members:
-            found = {root: Member(root, "root")}
-            generation = [root]
-            while generation:
-                following = [member for parent in generation for member in self._followers(parent)]
-                following.sort(key=lambda member: (member.definition.path, member.definition.line))
-                generation = []
-                for member in following:
-                    if member.definition not in found:
-                        found[member.definition] = member
-                        generation.append(member.definition)
-            self._members[root] = tuple(found.values())
-        return self._members[root]
+        return self.recall.lasting("members", root, lambda: self._members_of(root))
+
+    def _members_of(self, root: Definition) -> tuple[Member, ...]:
+        found = {root: Member(root, "root")}
+        generation = [root]
+        while generation:
+            following = [member for parent in generation for member in self._followers(parent)]
+            following.sort(key=lambda member: (member.definition.path, member.definition.line))
+            generation = []
+            for member in following:
+                if member.definition not in found:
+                    found[member.definition] = member
+                    generation.append(member.definition)
+        return tuple(found.values())
 
     def _step(self, definition: Definition) -> tuple[Definition | None, CopyComment | None]:
         """Return where ``definition`` comes from, and the copy comment that says so, if one does."""
-        if definition not in self._steps:
-            self._steps[definition] = (None, None)  # a circle sees itself as a root
-            if self.layout.modular_of(definition.path) is not None:
-                step = self._generated_step(definition)
-            else:
-                step = self._copied_step(definition)
-            self._steps[definition] = step
-        return self._steps[definition]
+        generated = self.recall.modular_of(definition.path) is not None
+        take = self._generated_step if generated else self._copied_step
+        return self.recall.once("step", definition, lambda: take(definition))
 
     def _generated_step(self, definition: Definition) -> tuple[Definition | None, CopyComment | None]:
         modular = self._modular(definition.path)
@@ -181,7 +184,7 @@ class Repository:
         return source, None
 
     def _copied_step(self, definition: Definition) -> tuple[Definition | None, CopyComment | None]:
-        module = self.index.module_at(definition.path)
+        module = self.recall.module_at(definition.path)
         if module is None:
             return None, None
         for comment in self.layout.comments_in(definition.path):
@@ -223,30 +226,34 @@ class Repository:
             for definition in self._candidates(path, parent):
                 if self._step(definition)[0] == parent:
                     yield Member(definition, "generated", parent)
-                elif self.inlined_by(definition) == parent:
+                elif self._inlined_by(definition) == parent:
                     yield Member(definition, "generated", parent, inlined=True)
         yield from self._copies_of(parent)
 
+    def _inlined_by(self, definition: Definition) -> Definition | None:
+        modular = self._modular(definition.path)
+        return self.heritage.inlined_by(modular, definition.qualname) if modular is not None else None
+
     def _generated_near(self, parent: Definition) -> Iterator[Path]:
         """Yield the generated files that could hold a text of ``parent``."""
-        if parent.path in self.layout.generated_by:
-            yield from self.layout.generated_by[parent.path]
-            return
-        if parent.path not in self._children:
-            self._children[parent.path] = tuple(self._children_of(parent.path))
-        yield from self._children[parent.path]
+        generated = self.recall.generated_by(parent.path)
+        if generated is None:
+            generated = self.recall.once(
+                "children", parent.path, lambda: tuple(self._children_of(parent.path))
+            )
+        yield from generated
 
     def _children_of(self, path: Path) -> Iterator[Path]:
         """Yield what is generated from the modular files that take definitions from another model's file."""
-        for modular in self.layout.modulars_naming(path) if self.heritage.may_be_parent(path) else ():
-            module = self.index.module_at(modular)
+        for modular in self.recall.modulars_naming(path) if self.heritage.may_be_parent(path) else ():
+            module = self.recall.module_at(modular)
             if module is not None and any(other.path == path for other in self.heritage.parents_of(module)):
-                yield from self.layout.generated_by[modular]
+                yield from self.recall.generated_by(modular) or ()
 
     def _candidates(self, path: Path, parent: Definition) -> Iterator[Definition]:
         """Yield the definitions in ``path`` that have the shape of ``parent``, whatever their prefix."""
-        module, modular = self.index.module_at(path), self._modular(path)
-        source = self.index.module_at(parent.path)
+        module, modular = self.recall.module_at(path), self._modular(path)
+        source = self.recall.module_at(parent.path)
         top, _, rest = parent.qualname.partition(".")
         if module is None or modular is None or source is None:
             return
@@ -269,34 +276,26 @@ class Repository:
         parts = parent.qualname.split(".")
         for length in range(len(parts), 0, -1):
             source, rest = ".".join(parts[:length]), ".".join(parts[length:])
-            for comment in self._copies_named(f"{parent.path.stem}.{source}"):
+            for comment in self.recall.comments_naming(f"{parent.path.stem}.{source}"):
                 target = self.copy_target(comment)
-                if target is None or self.layout.modular_of(comment.path) is not None:
+                if target is None or self.recall.modular_of(comment.path) is not None:
                     continue
                 copy = self.definition(comment.path, ".".join(filter(None, (target, comment.rename(rest)))))
                 if copy is not None and self._step(copy)[0] == parent:
                     yield Member(copy, "copy", parent)
 
-    def _copies_named(self, tail: str) -> list[CopyComment]:
-        if self._copies_by_name is None:
-            self._copies_by_name = {}
-            for comment in self.layout.comments:
-                parts = comment.source.split(".")
-                for start in range(len(parts) - 1):
-                    self._copies_by_name.setdefault(".".join(parts[start:]), []).append(comment)
-        return self._copies_by_name.get(tail, [])
-
     def copy_target(self, comment: CopyComment) -> str | None:
         """Return the qualified name of the definition that ``comment`` stands above, or None."""
+        module = self.recall.module_at(comment.path)
         if comment not in self._copy_targets:
-            module = self.index.module_at(comment.path)
             self._copy_targets[comment] = None if module is None else copied_definition(module, comment)
         return self._copy_targets[comment]
 
     def _modular(self, path: Path) -> Module | None:
         """Return the modular file behind ``path``: what it is generated from, or itself."""
-        source = path if path in self.layout.generated_by else self.layout.modular_of(path)
-        return None if source is None else self.index.module_at(source)
+        is_modular = self.recall.generated_by(path) is not None
+        source = path if is_modular else self.recall.modular_of(path)
+        return None if source is None else self.recall.module_at(source)
 
     def _report(self, path: Path, line: int, message: str) -> None:
         self._problems.append(Problem(self.index.tree.display(path), line, 1, message))
@@ -304,3 +303,11 @@ class Repository:
 
 def _covers(target: str, qualname: str) -> bool:
     return qualname == target or qualname.startswith(f"{target}.")
+
+
+def _only_calls_parent(modular: Module, qualname: str) -> bool:
+    method = find_member(modular, qualname)
+    if not isinstance(method, Function) or isinstance(method.node, ast.Lambda):
+        return False
+    own = method.node.body[docstring_length(method.node) :]
+    return len(own) == 1 and statements_before_super(method) == 0

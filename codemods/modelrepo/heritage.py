@@ -92,7 +92,7 @@ class Heritage:
                 found.setdefault(base.module.name, base.module)
             for binding in modular.bindings.values():
                 if isinstance(binding, Import) and ".modeling_" in binding.module:
-                    module = self.index.module(binding.module)
+                    module = self.index.module(binding.module, modular)
                     if module is not None and module.path.parent != modular.path.parent:
                         found.setdefault(module.name, module)
             self._parents[modular.name] = tuple(found.values())

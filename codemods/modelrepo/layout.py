@@ -80,6 +80,19 @@ class Layout:
             found += self.comments_in(path)
         return tuple(found)
 
+    def comments_naming(self, tail: str) -> list[CopyComment]:
+        """Return the copy comments of all files whose source is, or ends with, the dotted name ``tail``."""
+        return self._comments_by_tail.get(tail, [])
+
+    @cached_property
+    def _comments_by_tail(self) -> dict[str, list[CopyComment]]:
+        found: dict[str, list[CopyComment]] = {}
+        for comment in self.comments:
+            parts = comment.source.split(".")
+            for start in range(len(parts) - 1):
+                found.setdefault(".".join(parts[start:]), []).append(comment)
+        return found
+
     def comments_in(self, path: Path) -> tuple[CopyComment, ...]:
         """Return the copy comments of one file, listed or not, in order."""
         if path not in self._comments_in:

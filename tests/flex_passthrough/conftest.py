@@ -10,7 +10,7 @@ from textwrap import dedent
 import pytest
 
 from codemods.flex_passthrough.api import Plan, Settings, apply, plan
-from codemods.flex_passthrough.scan import Memory
+from codemods.flex_passthrough.remembered.memory import Memory
 from codemods.modelrepo.toolchain import find_toolchain
 
 # A package in the style of a transformers of 2025, as far as masks are concerned.

@@ -7,9 +7,9 @@ import shutil
 import pytest
 
 from codemods.flex_passthrough.api import Settings, plan
-from codemods.flex_passthrough.made import Made
+from codemods.flex_passthrough.remembered.made import Made
+from codemods.flex_passthrough.remembered.portable import Portable
 from codemods.flex_passthrough.rules.flex001_missing_passthrough import Passthrough
-from codemods.flex_passthrough.scan.portable import Portable
 from codemods.review.patch import render_patch
 
 from .scan.test_scan import FILES, OTHER, TINY

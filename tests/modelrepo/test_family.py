@@ -154,14 +154,14 @@ def test_members_and_roots_agree(grove: Path, models: Path, read: Read) -> None:
 def test_inlined_super_is_noted(grove: Path, models: Path, read: Read) -> None:
     repository = read(grove)
     rowan = find(repository, models, f"modeling_rowan.py:RowanModel.{MASK}")
-    parent = repository.inlined_by(rowan)
+    parent = repository.kin_of(rowan).inlined
     assert parent is not None
     assert place(parent) == f"modeling_birch.py:BirchModel.{MASK}"
-    assert repository.inlined_at(rowan) == 1  # after input_tensor.float()
+    assert repository.kin_of(rowan).inlined_at == 1  # after input_tensor.float()
     birch = find(repository, models, f"modeling_birch.py:BirchModel.{MASK}")
-    assert repository.inlined_by(birch) is None
-    assert repository.inlined_at(birch) is None
-    assert repository.inlined_by(find(repository, models, f"modeling_oak.py:OakModel.{MASK}")) is None
+    assert repository.kin_of(birch).inlined is None
+    assert repository.kin_of(birch).inlined_at is None
+    assert repository.kin_of(find(repository, models, f"modeling_oak.py:OakModel.{MASK}")).inlined is None
 
 
 def test_renamed_package_changes_nothing(grove: Path, read: Read) -> None:

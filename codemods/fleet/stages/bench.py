@@ -16,7 +16,7 @@ from codemods.fleet.sources.source import Source, Survey
 from codemods.fleet.store import Store, open_store
 from codemods.fleet.task import Task
 from codemods.flex_passthrough.cache import default_folder
-from codemods.flex_passthrough.scan import Memory
+from codemods.flex_passthrough.remembered.memory import Memory
 
 
 class Bench:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from codemods.flex_passthrough.scan.diagnosed import Diagnosed
-from codemods.flex_passthrough.scan.memory import Memory
 from codemods.flex_passthrough.scan.scan import Progress, Scan, scan
 
-__all__ = ["Diagnosed", "Memory", "Progress", "Scan", "scan"]
+__all__ = ["Diagnosed", "Progress", "Scan", "scan"]

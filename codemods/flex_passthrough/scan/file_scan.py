@@ -62,7 +62,7 @@ def scan_file(index: Index, path: Path, attached: Sequence[Patch], rules: Sequen
     result.diagnosed = list(found.values())
     for function, comes_back in flow.comes_back.items():
         (result.come_back if comes_back else result.dead_ends).add(_place(function))
-    result.depends_on = index.content_behind([module, *(patch.module for patch in attached)])
+    result.depends_on = index.content_behind([module.name, *(patch.module.name for patch in attached)])
     result.problems = index.problems_of(index.paths_of(result.depends_on))
     return result
 

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from codemods.flex_passthrough.scan.facts import FileFacts
+from codemods.flex_passthrough.remembered.facts import FileFacts
 from codemods.maskflow.index import Index
 from codemods.maskflow.patches import Patch, patches
 

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 
+from codemods.flex_passthrough.remembered.answers import Answers
 from codemods.flex_passthrough.rules import RULES
 from codemods.flex_passthrough.rules.rule import Rule
 from codemods.flex_passthrough.scan.diagnosed import Diagnosed, FileScan
-from codemods.flex_passthrough.scan.facts import FileFacts
-from codemods.flex_passthrough.scan.memory import Memory
 from codemods.flex_passthrough.scan.model_files import find_model_files
 from codemods.flex_passthrough.scan.run import Run
 from codemods.maskflow.index import Index
@@ -45,7 +44,7 @@ def scan(
     progress: Progress | None = None,
     *,
     jobs: int = 1,
-    memory: Memory | None = None,
+    answers: Answers | None = None,
 ) -> Scan:
     """Follow a BlockMask through every model in ``files`` and return what the rules say of it.
 
@@ -55,20 +54,19 @@ def scan(
         rules: those to ask; all by default.
         progress: told (what is done, steps done, steps in all).
         jobs: how many processes may scan files beside each other.
-        memory: what earlier runs found out.
+        answers: what earlier runs found out, and what this one adds to it.
     """
-    facts = FileFacts(index.tree.import_root, memory)
-    found = find_model_files(index, files, facts)
-    run = Run(index, found, list(RULES.values()) if rules is None else list(rules), facts, memory)
+    answers = answers or Answers(index)
+    found = find_model_files(index, files, answers.facts)
+    run = Run(index, found, list(RULES.values()) if rules is None else list(rules), answers)
     scans = run.remembered()
     left = [path for path in found.paths if path not in scans]
     for path, each in run.scanned(left, jobs):
         scans[path] = each
         if progress is not None:
             progress("following masks", len(scans), len(found.paths))
-    for path, problem in (each for file in scans.values() for each in file.problems):
-        shown = replace(problem, path=index.tree.display(path))
-        index.problems += [shown] if shown not in index.problems else []
+    for each in scans.values():
+        index.take_over(each.problems)
     return lay_together((scans[path] for path in found.paths), index.tree)
 
 

@@ -8,10 +8,10 @@ import signal
 import sys
 from dataclasses import replace
 
+from codemods.flex_passthrough.remembered.portable import Portable, folders_of
 from codemods.flex_passthrough.rules import RULES
 from codemods.flex_passthrough.scan.file_scan import scan_file
 from codemods.flex_passthrough.scan.model_files import attached_by
-from codemods.flex_passthrough.scan.portable import Portable, folders_of
 from codemods.flex_passthrough.scan.workers import Job, Portion
 from codemods.maskflow.index import Index
 

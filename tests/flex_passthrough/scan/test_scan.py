@@ -8,8 +8,10 @@ import sqlite3
 
 import pytest
 
+from codemods.flex_passthrough.remembered.answers import Answers
+from codemods.flex_passthrough.remembered.memory import Memory
 from codemods.flex_passthrough.rules import RULES
-from codemods.flex_passthrough.scan import Memory, file_scan, scan, workers
+from codemods.flex_passthrough.scan import file_scan, scan, workers
 from codemods.maskflow.index import Index
 from codemods.source.discover import discover
 from codemods.source.tree import locate_tree
@@ -51,9 +53,13 @@ def age(root):
         os.utime(path, (1_500_000_000, 1_500_000_000))
 
 
-def look(root, **options):
+def look(root, memory=None, **options):
     index = Index(locate_tree(root / "pkg"))
-    found = scan(index, discover([root / "pkg"], ()).files, **options)
+    answers = Answers(index, memory)
+    found = scan(index, discover([root / "pkg"], ()).files, answers=answers, **options)
+    answers.keep()
+    if memory is not None:
+        memory.close()
     return found, index
 
 
@@ -141,7 +147,7 @@ def test_damaged_memory_is_none(tree, memory, damage):
     expected, _ = look(tree, memory=memory)
     if damage is None:
         with sqlite3.connect(memory.file) as database:
-            database.execute("UPDATE scans SET data = substr(data, 1, length(data) - 1)")
+            database.execute("UPDATE answers SET data = substr(data, 1, length(data) - 1)")
         database.close()
     else:
         memory.file.write_bytes(damage)
@@ -156,10 +162,10 @@ def test_memory_that_cannot_be_used_costs_nothing_but_time(tree, tmp_path):
 
 def test_memory_is_bounded(tree, memory, monkeypatch):
     look(tree, memory=memory)
-    monkeypatch.setattr("codemods.flex_passthrough.scan.memory.LARGEST", 1)
+    monkeypatch.setattr("codemods.flex_passthrough.remembered.memory.LARGEST", 1)
     look(tree, memory=memory, rules=[RULES["FLEX002"]])
     with sqlite3.connect(memory.file) as database:
-        assert database.execute("SELECT COUNT(*) FROM scans").fetchone() == (0,)
+        assert database.execute("SELECT COUNT(*) FROM answers").fetchone() == (0,)
     database.close()
 
 

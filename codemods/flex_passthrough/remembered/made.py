@@ -12,8 +12,8 @@ from collections.abc import Callable
 from typing import Any, TypeVar
 
 from codemods.flex_passthrough.identity import own_identity
-from codemods.flex_passthrough.scan import Memory
-from codemods.flex_passthrough.scan.portable import Portable
+from codemods.flex_passthrough.remembered.memory import Memory
+from codemods.flex_passthrough.remembered.portable import Portable
 from codemods.source.digest import digest_of_text
 
 _T = TypeVar("_T")

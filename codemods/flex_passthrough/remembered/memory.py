@@ -1,12 +1,11 @@
-"""The memory: what earlier runs found out about files, what their models tell, and what mends made of them.
+"""The memory: what earlier runs found out, in one SQLite file.
 
-A scan counts wherever the file and all that it depends on have the same content, in whatever folder the
-tree lies. Runs beside each other may share the file; one that is damaged, or cannot be written, is none.
+An answer counts wherever all that it depends on has the same content, in whatever folder the tree lies. Runs
+beside each other may share the file; one that is damaged, or cannot be written, is none.
 """
 
 from __future__ import annotations
 
-import contextlib
 import sqlite3
 import time
 from collections.abc import Callable, Iterable, Mapping
@@ -14,7 +13,7 @@ from pathlib import Path
 from typing import TypeVar
 
 from codemods.flex_passthrough.identity import own_identity
-from codemods.flex_passthrough.scan.facts import Facts, Stamp
+from codemods.flex_passthrough.remembered.facts import Facts, Stamp
 from codemods.source.digest import LENGTH, digest_of, digest_of_text
 
 # Each kind of result, all together, in bytes; those that were not used for longest go first.
@@ -22,17 +21,18 @@ LARGEST = 128 * 1024 * 1024
 # Files that are known. Beyond that all are forgotten: most will be of trees that are gone.
 MOST_FILES = 200_000
 
-_FORM = 3
+_FORM = 4
 _TABLES = f"""
 BEGIN IMMEDIATE;
 DROP TABLE IF EXISTS stats;
 DROP TABLE IF EXISTS facts;
 DROP TABLE IF EXISTS scans;
+DROP TABLE IF EXISTS answers;
 DROP TABLE IF EXISTS made;
 CREATE TABLE stats (path TEXT PRIMARY KEY, size INTEGER, changed INTEGER, digest BLOB) WITHOUT ROWID;
 CREATE TABLE facts (digest BLOB, tool BLOB, models INTEGER, patches INTEGER, PRIMARY KEY (digest, tool))
     WITHOUT ROWID;
-CREATE TABLE scans (key BLOB, depends BLOB, used INTEGER, data BLOB, PRIMARY KEY (key, depends));
+CREATE TABLE answers (key BLOB, depends BLOB, used INTEGER, data BLOB, PRIMARY KEY (key, depends));
 CREATE TABLE made (key BLOB PRIMARY KEY, used INTEGER, data BLOB);
 PRAGMA user_version = {_FORM};
 COMMIT;
@@ -41,7 +41,7 @@ _SECONDS_TO_WAIT = 5.0
 _DAY = 24 * 60 * 60
 _NOTHING = bytes(LENGTH)
 
-# What a scan depends on: modules by name, with a digest of the content of each, None where there is none.
+# What an answer depends on by name, with a digest of the content of each, None where there is none.
 Depends = Mapping[str, bytes | None]
 _T = TypeVar("_T")
 
@@ -52,11 +52,22 @@ class Memory:
     Args:
         file: the file, which need not be there.
         keeps_stats: whether files are known again by their path and stat; copies that come and go are not.
+
+    The file is opened when it is first asked for, and stays open until :meth:`close`.
     """
 
     def __init__(self, file: Path, *, keeps_stats: bool = True) -> None:
         self.file = file
         self._keeps_stats = keeps_stats
+        self._database: sqlite3.Connection | None = None
+        self._is_usable = True
+
+    def close(self) -> None:
+        """Let go of the file."""
+        self._is_usable = True
+        if self._database is not None:
+            self._database.close()
+            self._database = None
 
     def stats(self, folder: Path) -> dict[str, tuple[Stamp, bytes]]:
         """Return the stat and the content's digest of files below a folder, by their path."""
@@ -96,42 +107,41 @@ class Memory:
         if stats or facts:
             self._with(write, None)
 
-    def scans(self, keys: Iterable[bytes], content: Callable[[str], bytes | None]) -> dict[bytes, bytes]:
-        """Return the packed scans that are known and still hold, by their key.
+    def answer(
+        self, key: bytes, content: Callable[[str], bytes | None]
+    ) -> tuple[bytes, frozenset[str]] | None:
+        """Return the packed answer to a question that still holds, and what it depends on.
 
         Args:
-            keys: those of the files to scan.
-            content: tells the digest of a module's content by its name; None where there is no such module.
+            key: that of the question.
+            content: tells the digest of what has a name; None where there is no such thing.
         """
 
-        def read(database: sqlite3.Connection) -> dict[bytes, bytes]:
-            found: dict[bytes, bytes] = {}
-            used = []
-            for key in keys:
-                for row, depends, last, data in database.execute(
-                    "SELECT rowid, depends, used, data FROM scans WHERE key = ? ORDER BY used DESC", (key,)
-                ).fetchall():
-                    body = _whole(data)
-                    if body is not None and _holds(depends, content):
-                        found[key] = body
-                        used += [(now, row)] if now - last > _DAY else []
-                        break
-            with database:
-                database.executemany("UPDATE scans SET used = ? WHERE rowid = ?", used)
-            return found
+        def read(database: sqlite3.Connection) -> tuple[bytes, frozenset[str]] | None:
+            rows = database.execute(
+                "SELECT rowid, depends, used, data FROM answers WHERE key = ? ORDER BY used DESC", (key,)
+            ).fetchall()
+            for row, packed, last, data in rows:
+                body, depends = _whole(data), _unpacked(packed)
+                if body is not None and all((content(name) or _NOTHING) == depends[name] for name in depends):
+                    if now - last > _DAY:
+                        with database:
+                            database.execute("UPDATE answers SET used = ? WHERE rowid = ?", (now, row))
+                    return body, frozenset(depends)
+            return None
 
         now = int(time.time())
-        return self._with(read, {})
+        return self._with(read, None)
 
-    def keep_scans(self, scans: Iterable[tuple[bytes, Depends, bytes]]) -> None:
-        """Remember scans: the key of each, what it depends on, and the packed scan."""
+    def keep_answers(self, answers: Iterable[tuple[bytes, Depends, bytes]]) -> None:
+        """Remember answers: the key of each, what it depends on, and the packed answer."""
         now = int(time.time())
-        rows = [(key, _packed(depends), now, digest_of(data) + data) for key, depends, data in scans]
+        rows = [(key, _packed(depends), now, digest_of(data) + data) for key, depends, data in answers]
 
         def write(database: sqlite3.Connection) -> None:
             with database:
-                database.executemany("REPLACE INTO scans VALUES (?, ?, ?, ?)", rows)
-            _shrink(database, "scans", "LENGTH(data) + LENGTH(depends)")
+                database.executemany("REPLACE INTO answers VALUES (?, ?, ?, ?)", rows)
+            _shrink(database, "answers", "LENGTH(data) + LENGTH(depends)")
 
         if rows:
             self._with(write, None)
@@ -165,11 +175,16 @@ class Memory:
             self._with(write, None)
 
     def _with(self, work: Callable[[sqlite3.Connection], _T], otherwise: _T) -> _T:
+        if not self._is_usable:
+            return otherwise
         try:
-            self.file.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-            with contextlib.closing(self._connect()) as database:
-                return work(database)
+            if self._database is None:
+                self.file.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+                self._database = self._connect()
+            return work(self._database)
         except (OSError, ValueError, sqlite3.Error):
+            self.close()
+            self._is_usable = False  # to wait for it again and again would take longer than to do without
             return otherwise
 
     def _connect(self) -> sqlite3.Connection:
@@ -215,17 +230,15 @@ def _whole(data: bytes) -> bytes | None:
 
 
 def _packed(depends: Depends) -> bytes:
-    """Return how many modules there are, their digests in the order of the names, and the names."""
+    """Return how many there are, their digests in the order of the names, and the names."""
     names = sorted(depends)
     digests = b"".join(depends[name] or _NOTHING for name in names)
     return len(names).to_bytes(4, "big") + digests + "\0".join(names).encode("utf-8", "surrogateescape")
 
 
-def _holds(packed: bytes, content: Callable[[str], bytes | None]) -> bool:
-    """Whether every module has the content that it had."""
+def _unpacked(packed: bytes) -> dict[str, bytes]:
+    """Return the digest of each by its name, as :func:`_packed` laid them down."""
     start, count = 4, int.from_bytes(packed[:4], "big")
     names = packed[start + count * LENGTH :].decode("utf-8", "surrogateescape").split("\0")
-    return all(
-        (content(name) or _NOTHING) == packed[start + at * LENGTH : start + (at + 1) * LENGTH]
-        for at, name in enumerate(names)
-    )
+    ends = range(start + LENGTH, start + (count + 1) * LENGTH, LENGTH)
+    return {name: packed[end - LENGTH : end] for name, end in zip(names, ends, strict=False)}

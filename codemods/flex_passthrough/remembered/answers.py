@@ -1,0 +1,83 @@
+"""Answers: what was found out about a tree, each with all that it depends on.
+
+An answer of an earlier run is given again where everything behind it has the content that it had.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import sys
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from codemods.flex_passthrough.identity import own_identity
+from codemods.flex_passthrough.remembered.facts import FileFacts
+from codemods.flex_passthrough.remembered.memory import Depends, Memory
+from codemods.flex_passthrough.remembered.portable import Portable, folders_of
+from codemods.maskflow.index import Index
+from codemods.source.digest import digest_of_text
+
+
+class Answers:
+    """Answers about one tree, remembered where there is a memory.
+
+    Attributes:
+        facts: what the bytes of single files tell.
+        portable: turns answers into bytes.
+        memory: where they are kept between runs; None keeps nothing.
+    """
+
+    def __init__(self, index: Index, memory: Memory | None = None) -> None:
+        self.memory = memory
+        self.facts = FileFacts(index.tree.import_root, memory)
+        self.portable = Portable(folders_of(index))
+        self._index = index
+        self._contents: dict[str, bytes | None] = {}
+        self._new: list[tuple[bytes, Depends, bytes]] = []
+        self._common = b""
+        if memory is not None:
+            self._common = digest_of_text(repr((own_identity(), sys.version_info, sorted(index.libraries))))
+
+    def content(self, module: str) -> bytes | None:
+        """Return a digest of a module's content by its dotted name; None where there is none."""
+        if module not in self._contents:
+            path = self._index.path_of(module)
+            self._contents[module] = self.facts.of(path).digest if path is not None else None
+        return self._contents[module]
+
+    def get(
+        self, question: tuple[object, ...], content: Callable[[str], bytes | None] | None = None
+    ) -> tuple[Any, frozenset[str]] | None:
+        """Return an answer that still holds, and the names of what it depends on.
+
+        Args:
+            question: what is asked; all of it is written out.
+            content: tells the content by name, if answers depend on more than modules.
+        """
+        known = (
+            self.memory.answer(self._key(question), content or self.content)
+            if self.memory is not None
+            else None
+        )
+        if known is not None:
+            with contextlib.suppress(Exception):  # whatever is wrong with it, it is none
+                return self.portable.unpack(known[0]), known[1]
+        return None
+
+    def add(
+        self, question: tuple[object, ...], depends_on: Mapping[str, bytes | None], answer: object
+    ) -> None:
+        """Take note of an answer, or of the bytes that :attr:`portable` made of one."""
+        if self.memory is not None:
+            packed = answer if isinstance(answer, bytes) else self.portable.pack(answer)
+            self._new.append((self._key(question), depends_on, packed))
+
+    def keep(self) -> None:
+        """Let later runs know all that was noted since the last time."""
+        if self.memory is not None:
+            self.memory.keep_answers(self._new)
+            self.memory.keep_facts(self.facts.looked_at, self.facts.learned)
+        self._new = []
+
+    def _key(self, question: tuple[object, ...]) -> bytes:
+        return digest_of_text(repr((self._common, question)))

@@ -1,0 +1,193 @@
+"""Recall: what is asked about a repository is found out once, in this run and in later ones.
+
+What looks at a file or at the layout while a question is answered does so through here. So an answer is kept
+with all that it depends on, and given again for as long as that is the same.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from pathlib import Path
+from typing import Any, Protocol, TypeVar
+
+from codemods.maskflow.index import Index, Module
+from codemods.modelrepo.copies import CopyComment
+from codemods.modelrepo.definition import Definition
+from codemods.modelrepo.layout import Layout
+from codemods.source.digest import digest_of_text
+from codemods.source.problem import Problem
+
+_Answer = TypeVar("_Answer")
+_Looked = TypeVar("_Looked")
+
+# What stands before a question to the layout among the names of modules that an answer depends on.
+_LAYOUT = "?"
+
+# What is asked about.
+Subject = Definition | Path
+
+
+class Remembered(Protocol):
+    """What earlier runs found out, and what later ones are told."""
+
+    def content(self, module: str) -> bytes | None:
+        """Return a digest of a module's content by its dotted name; None where there is none."""
+
+    def get(
+        self, question: tuple[object, ...], content: Callable[[str], bytes | None]
+    ) -> tuple[Any, frozenset[str]] | None:
+        """Return an answer whose dependencies all have the ``content`` that they had, and their names."""
+
+    def add(
+        self, question: tuple[object, ...], depends_on: Mapping[str, bytes | None], answer: object
+    ) -> None:
+        """Take note of an answer."""
+
+
+class Recall:
+    """Answers by question, and what each of them depends on.
+
+    Args:
+        index: the modules of the repository.
+        layout: what its bytes say.
+        remembered: what earlier runs found out, if anything does.
+
+    Attributes:
+        depends_on: the names of the modules behind the answers of earlier runs.
+    """
+
+    def __init__(self, index: Index, layout: Layout, remembered: Remembered | None = None) -> None:
+        self.depends_on: set[str] = set()
+        self._index = index
+        self._layout = layout
+        self._remembered = remembered
+        self._answers: dict[tuple[str, Subject], tuple[Any, frozenset[str]]] = {}
+        self._looked_at: list[set[str]] = []
+        self._contents: dict[str, bytes | None] = {}
+        self._names: dict[Path, str] = {}
+
+    def once(self, question: str, subject: Subject, work: Callable[[], _Answer]) -> _Answer:
+        """Return the answer to a question, by ``work`` where this run did not ask it yet."""
+        key = question, subject
+        if key not in self._answers:
+            self._answers[key] = self._observed(work)
+        found: _Answer = self._again(key)
+        return found
+
+    def lasting(self, question: str, definition: Definition, work: Callable[[], _Answer]) -> _Answer:
+        """Return the answer to a question, by ``work`` where nobody knows it: its answer is plain data."""
+        key = question, definition
+        if key not in self._answers:
+            self._answers[key] = self._known(question, definition) or self._observed(work)
+            self._keep(question, definition)
+        found: _Answer = self._again(key)
+        return found
+
+    def module_at(self, path: Path) -> Module | None:
+        """Return the module of a file, or None where it cannot be read or parsed."""
+        self._note([self._index.name_of(path)])
+        return self._index.module_at(path)
+
+    def modular_of(self, path: Path) -> Path | None:
+        """Return the modular file that ``path`` is generated from; None where it is hand-written."""
+        return self._look("modular_of", self._name(path), self._layout.modular_of(path))
+
+    def generated_by(self, path: Path) -> tuple[Path, ...] | None:
+        """Return what is generated from ``path``; None where that is no modular file."""
+        return self._look("generated_by", self._name(path), self._layout.generated_by.get(path))
+
+    def modulars_naming(self, path: Path) -> list[Path]:
+        """Return the modular files whose bytes name the model file at ``path``, as an import of it does."""
+        return self._look("modulars_naming", self._name(path), self._layout.modulars_naming(path))
+
+    def comments_naming(self, tail: str) -> list[CopyComment]:
+        """Return the copy comments of all files whose source ends with ``tail``."""
+        return self._look("comments_naming", tail, self._layout.comments_naming(tail))
+
+    def _look(self, verb: str, what: str, found: _Looked) -> _Looked:
+        if self._remembered is not None and self._looked_at:
+            name = f"{_LAYOUT}{verb} {what}"
+            if name not in self._contents:
+                self._contents[name] = self._digest(found)
+            self._looked_at[-1].add(name)
+        return found
+
+    def _note(self, names: Iterable[str]) -> None:
+        if self._looked_at:
+            self._looked_at[-1].update(names)
+
+    def _again(self, key: tuple[str, Subject]) -> Any:
+        answer, behind = self._answers[key]
+        self._note(behind)
+        return answer
+
+    def _observed(self, work: Callable[[], _Answer]) -> tuple[_Answer, frozenset[str]]:
+        """Return what ``work`` answers, and what was looked at meanwhile."""
+        self._looked_at.append(set())
+        try:
+            return work(), frozenset(self._looked_at[-1])
+        finally:
+            self._looked_at.pop()
+
+    def _known(self, question: str, definition: Definition) -> tuple[Any, frozenset[str]] | None:
+        """Return what an earlier run answered; the problems that it met are those of this one, too."""
+        if self._remembered is None:
+            return None
+        known = self._remembered.get(self._written(question, definition), self._content)
+        if known is None:
+            return None
+        (answer, problems), behind = known
+        self.depends_on.update(name for name in behind if not name.startswith(_LAYOUT))
+        self._index.take_over(problems)
+        return answer, behind
+
+    def _keep(self, question: str, definition: Definition) -> None:
+        """Let later runs know an answer."""
+        if self._remembered is None:
+            return
+        answer, looked_at = self._answers[question, definition]
+        layout = {name for name in looked_at if name.startswith(_LAYOUT)}
+        behind = self._index.content_behind(looked_at - layout)
+        depends_on = behind | {name: self._content(name) for name in layout}
+        problems: list[tuple[Path, Problem]] = self._index.problems_of(self._index.paths_of(behind))
+        self._remembered.add(self._written(question, definition), depends_on, (answer, problems))
+
+    def _content(self, name: str) -> bytes | None:
+        """Return the content of a module, or of what the layout says."""
+        if name not in self._contents:
+            self._contents[name] = self._ask(name)
+        return self._contents[name]
+
+    def _ask(self, name: str) -> bytes | None:
+        if not name.startswith(_LAYOUT):
+            return self._remembered.content(name) if self._remembered is not None else None
+        verb, _, what = name.removeprefix(_LAYOUT).partition(" ")
+        path = self._index.tree.import_root / what
+        if verb == "comments_naming":
+            return self._digest(self._layout.comments_naming(what))
+        if verb == "generated_by":
+            return self._digest(self._layout.generated_by.get(path))
+        look = self._layout.modular_of if verb == "modular_of" else self._layout.modulars_naming
+        return self._digest(look(path))
+
+    def _written(self, question: str, definition: Definition) -> tuple[object, ...]:
+        return question, self._name(definition.path), definition.qualname
+
+    def _digest(self, found: object) -> bytes:
+        return digest_of_text(repr(self._plain(found)))
+
+    def _plain(self, found: object) -> object:
+        """Return what the layout says without the folder that the tree lies in."""
+        if isinstance(found, Path):
+            return self._name(found)
+        if isinstance(found, CopyComment):
+            return self._name(found.path), found.line, found.source, found.replacements
+        return [self._plain(each) for each in found] if isinstance(found, (list, tuple)) else found
+
+    def _name(self, path: Path) -> str:
+        """Return a path as it is in every copy of the tree."""
+        if path not in self._names:
+            folder = self._index.tree.import_root
+            within = path.is_relative_to(folder)
+            self._names[path] = (path.relative_to(folder) if within else path).as_posix()
+        return self._names[path]
