@@ -66,13 +66,12 @@ class Workshop:
     def __init__(
         self, index: Index, files: Sequence[Path], made: Made, line_length: int | None, annotate: bool = False
     ) -> None:
-        self._made = made
+        self.made = made
         self._index = index
         self._files = set(files)
         self._line_length = line_length
         self._annotate = annotate
-        self._widths: dict[Path, int] = {}
-        self._guards: dict[Path, str | None] = {}
+        self._styles: dict[Path, tuple[int, str | None]] = {}
 
     def may_edit(self, path: Path) -> bool:
         """Whether the user's paths include ``path``."""
@@ -91,9 +90,9 @@ class Workshop:
             CannotMend: if the definition is not there, or not what the mend expects.
         """
         module = self._module(definition.path)
-        width, guard = self._width(module.source), self._guard(module)
+        width, guard = self._style(module)
         look_at = (mend, module.digest, definition.qualname, width, body_start, guard)
-        mended = self._made.once(look_at, lambda: _mended(mend, module, definition, width, body_start, guard))
+        mended = self.made.once(look_at, lambda: _mended(mend, module, definition, width, body_start, guard))
         if not mended.edits and not mended.needs:
             return
         trial.add(definition.path, mended.edits, mended.needs, how)
@@ -149,20 +148,22 @@ class Workshop:
             CannotMend, OverlappingEdits, RewriteError: if the file would not come out right.
         """
         module = self._module(path)
-        width, guard = self._width(module.source), self._guard(module)
+        width, guard = self._style(module)
         edits, needs = sorted(set(together.edits[path])), list(dict.fromkeys(together.needs[path]))
         helper = path in together.helpers
         look_at = ("rendered", module.digest, edits, needs, helper, width, guard)
-        return self._made.once(look_at, lambda: _rendered(module.source, edits, needs, helper, width, guard))
+        return self.made.once(look_at, lambda: _rendered(module.source, edits, needs, helper, width, guard))
 
-    def _guard(self, module: Module) -> str | None:
-        if module.path not in self._guards:
-            self._guards[module.path] = self._guard_of_library(module)
-        return self._guards[module.path]
+    def _style(self, module: Module) -> tuple[int, str | None]:
+        """Return how wide a file's lines may be, and the guard for flex attention in its library, if any."""
+        if module.path not in self._styles:
+            text, configured = module.source.text, self._line_length
+            look_at = ("style", module.digest, configured)
+            width, root = self.made.once(look_at, lambda: (line_width(text, configured), library_root(text)))
+            self._styles[module.path] = width, self._guard_of_library(module, root)
+        return self._styles[module.path]
 
-    def _guard_of_library(self, module: Module) -> str | None:
-        """Return the name of the guard for flex attention in a file's own library, if that has one."""
-        root = library_root(module.source.text)
+    def _guard_of_library(self, module: Module, root: str | None) -> str | None:
         if root is None:
             return None
         level = len(root) if root.startswith(".") else 0
@@ -171,11 +172,6 @@ class Workshop:
         if utils is not None and not isinstance(self._index.resolve(utils, GUARD), Function):
             return None
         return GUARD
-
-    def _width(self, source: SourceFile) -> int:
-        if source.path not in self._widths:
-            self._widths[source.path] = line_width(source.text, self._line_length)
-        return self._widths[source.path]
 
     def _module(self, path: Path) -> Module:
         module = self._index.module_at(path)

@@ -164,7 +164,7 @@ class Draft:
         """
         bench = Bench(self.workshop)
         planned = [plan_trial(trial, bench, self.settings) for trial in self.trials]
-        changes = as_converted(self.repository, bench.changes())
+        changes = as_converted(self.repository, bench.changes(), self.workshop.made.once)
         final = regenerate_changes(self.tree, self.repository, changes, self.settings, progress)
         findings = [finding for each in planned for finding in each.findings]
         _take_over(findings, final)
@@ -222,7 +222,8 @@ def make_plan(
     for item in scanned.diagnosed:
         (outside if index.is_library(item.definition.path) else diagnosed).append(item)
     repository = Repository(index, found.files, answers)
-    diagnosed, unused = hold_back(diagnosed, repository, found.files, settings.rules())
+    suppressing = [path for path in found.files if answers.facts.of(path).may_suppress]
+    diagnosed, unused = hold_back(diagnosed, repository, suppressing, settings.rules())
     made = Made(answers.portable, memory)
     workshop = Workshop(index, found.files, made, settings.line_length, settings.annotate)
     trials = []

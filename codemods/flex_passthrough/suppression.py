@@ -18,7 +18,6 @@ from codemods.flex_passthrough.scan import Diagnosed
 from codemods.maskflow.index import Index, Module
 from codemods.modelrepo.family import Repository
 
-MARK = b"flex-ignore"
 _COMMENT = re.compile(r"#\s*flex-ignore\b(?:\s*:\s*(?P<rules>[\w-]+(?:\s*,\s*[\w-]+)*))?")
 
 
@@ -39,9 +38,17 @@ class Suppression:
 def hold_back(
     diagnosed: Sequence[Diagnosed], repository: Repository, files: Iterable[Path], rules: Sequence[Rule]
 ) -> tuple[list[Diagnosed], list[str]]:
-    """Leave out what comments suppress, and return a line for each comment that suppresses nothing."""
+    """Leave out what comments suppress, and return a line for each comment that suppresses nothing.
+
+    Args:
+        diagnosed: what the rules say.
+        repository: tells the root of each definition.
+        files: those that may hold such comments.
+        rules: those that were asked.
+    """
     index = repository.index
-    found = [each for path in files for each in _suppressions(index, path)]
+    modules = [module for path in files if (module := index.module_at(path)) is not None]
+    found = [each for module in modules for each in _comments(module)]
     if not found:
         return list(diagnosed), []
     names = {rule.id: rule.name for rule in rules}
@@ -70,17 +77,6 @@ def _places(item: Diagnosed, repository: Repository) -> Iterator[tuple[Path, int
     yield path, item.definition.line
     root = repository.root_of(item.definition)
     yield root.path, root.line
-
-
-def _suppressions(index: Index, path: Path) -> Iterator[Suppression]:
-    try:
-        if MARK not in path.read_bytes():
-            return
-    except OSError:
-        return
-    module = index.module_at(path)
-    if module is not None:
-        yield from _comments(module)
 
 
 def _comments(module: Module) -> Iterator[Suppression]:

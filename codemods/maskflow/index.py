@@ -52,6 +52,7 @@ class Index:
         self._modules: dict[str, Module | None] = {}
         self._paths: dict[str, Path | None] = {}
         self._names: dict[Path, str] = {}
+        self._unread: dict[Path, bytes | None] = {}
         self._resolving: set[tuple[str, str]] = set()
         self._followed: dict[Import, tuple[Resolved | None, frozenset[str]]] = {}
 
@@ -127,17 +128,22 @@ class Index:
             name = left.pop()
             if name not in found:
                 module = self._modules.get(name)
-                found[name] = module.digest if module is not None else self._digest_of_unread(name)
+                path = module.path if module is not None else self.path_of(name)
+                found[name] = self.digest_at(path) if path is not None else None
                 left += module.asks if module is not None else ()
         return found
 
-    def _digest_of_unread(self, name: str) -> bytes | None:
-        """Return the digest of a module that was found not to matter, or that does not parse."""
-        path = self.path_of(name)
-        try:
-            return digest_of(path.read_bytes()) if path is not None else None
-        except OSError:
-            return None
+    def digest_at(self, path: Path) -> bytes | None:
+        """Return a digest of a file's content, of a module as it was read; None where it cannot be read."""
+        module = self._modules.get(self.name_of(path))
+        if module is not None and module.path == path:
+            return module.digest
+        if path not in self._unread:
+            try:
+                self._unread[path] = digest_of(path.read_bytes())
+            except OSError:
+                self._unread[path] = None
+        return self._unread[path]
 
     def paths_of(self, names: Iterable[str]) -> list[Path]:
         """Return the files of the modules among ``names`` that there are."""

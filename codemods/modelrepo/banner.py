@@ -11,9 +11,8 @@ HEAD_BYTES = 4096
 # The converter itself is named like the files that it converts.
 CONVERTER_NAME = "modular_model_converter.py"
 
-_BANNER = re.compile(
-    rb"^(?:\xef\xbb\xbf)?#.*This file was automatically generated from[ \t]+(\S+?)\.?[ \t]*\r?$", re.MULTILINE
-)
+BANNER = b"This file was automatically generated from"
+_BANNER = re.compile(rb"^(?:\xef\xbb\xbf)?#.*%b[ \t]+(\S+?)\.?[ \t]*\r?$" % BANNER, re.MULTILINE)
 
 
 def is_modular(path: Path) -> bool:

@@ -20,21 +20,32 @@ class ModularGraph:
     def __init__(self, index: Index, layout: Layout) -> None:
         self.index = index
         self.layout = layout
+        self._sources: dict[Path, tuple[Path, ...]] = {}
 
     @cached_property
     def sources(self) -> dict[Path, tuple[Path, ...]]:
         """The other models' files that each modular file imports from, in order."""
-        return {modular: tuple(self._sources_of(modular)) for modular in self.layout.modulars}
+        return {modular: self.sources_of(modular) for modular in self.layout.modulars}
+
+    def sources_of(self, modular: Path) -> tuple[Path, ...]:
+        """Return the other models' files that a modular file imports from, in order."""
+        if modular not in self._sources:
+            self._sources[modular] = tuple(self._imported_by(modular))
+        return self._sources[modular]
+
+    def in_order(self, modulars: Iterable[Path]) -> Iterator[Path]:
+        """Yield some modular files, parents before their children; only these are looked into."""
+        wanted = set(modulars)
+        waits_for = {
+            modular: [parent for parent in self._parents_of(modular) if parent in wanted]
+            for modular in wanted
+        }
+        yield from (modular for layer in layers(waits_for) for modular in layer)
 
     @cached_property
     def parents(self) -> dict[Path, tuple[Path, ...]]:
         """The modular files that must be converted before each modular file."""
-        found: dict[Path, tuple[Path, ...]] = {}
-        for modular, sources in self.sources.items():
-            behind = (self.layout.modular_of(source) for source in sources)
-            others = (parent for parent in behind if parent is not None and parent != modular)
-            found[modular] = tuple(parent for parent in dict.fromkeys(others) if parent in self.sources)
-        return found
+        return {modular: self._parents_of(modular) for modular in self.layout.modulars}
 
     @cached_property
     def levels(self) -> tuple[tuple[Path, ...], ...]:
@@ -54,7 +65,12 @@ class ModularGraph:
         message = f"modular files import each other in a circle: {names}; converted until nothing changes"
         return Problem(self.layout.tree.display(min(group)), 1, 1, message)
 
-    def _sources_of(self, modular: Path) -> Iterator[Path]:
+    def _parents_of(self, modular: Path) -> tuple[Path, ...]:
+        behind = (self.layout.modular_of(source) for source in self.sources_of(modular))
+        others = dict.fromkeys(parent for parent in behind if parent is not None and parent != modular)
+        return tuple(parent for parent in others if parent in self.layout.generated_by)
+
+    def _imported_by(self, modular: Path) -> Iterator[Path]:
         module = self.index.module_at(modular)
         if module is None:
             return

@@ -10,15 +10,17 @@ from __future__ import annotations
 
 import ast
 import contextlib
-from collections.abc import Iterable, Mapping, Sequence, Set
+from collections.abc import Callable, Iterable, Mapping, Sequence, Set
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import lru_cache, partial
 from pathlib import Path
+from typing import Protocol
 
 from codemods.maskflow.outline import outline
 from codemods.modelrepo.change import names_in
 from codemods.modelrepo.family import Repository
 from codemods.modelrepo.graph import ModularGraph
+from codemods.source.digest import digest_of_text
 from codemods.source.position import split_lines
 
 # What the names of other models' files start with; plain imports from them are written out instead.
@@ -40,7 +42,16 @@ class Guard:
     otherwise: str = ""
 
 
-def settle_guards(repository: Repository, texts: Mapping[Path, str]) -> dict[Path, str]:
+class Once(Protocol):
+    """Makes a text, or knows it from before: all that it is made from is written out in ``parts``."""
+
+    def __call__(self, parts: tuple[object, ...], work: Callable[[], str]) -> str:
+        """Return the text."""
+
+
+def settle_guards(
+    repository: Repository, texts: Mapping[Path, str], once: Once = lambda parts, work: work()
+) -> dict[Path, str]:
     """Return ``texts`` with the guarded imports of generated files as the converter would write them.
 
     A file whose guards were not what the converter makes of it before the edit stays as it is given.
@@ -48,17 +59,28 @@ def settle_guards(repository: Repository, texts: Mapping[Path, str]) -> dict[Pat
     Args:
         repository: the repository before the edit.
         texts: the edited files, generated ones edited like their roots.
+        once: makes each text.
     """
-    graph = ModularGraph(repository.index, repository.layout)
+    index, layout = repository.index, repository.layout
+    graph = ModularGraph(index, layout)
     settled = dict(texts)
-    for modular in (modular for level in graph.levels for modular in level):
-        sources = (modular, *graph.sources[modular])
-        for path in repository.layout.generated_by.get(modular, ()):
-            if path in settled:
-                before = [_read(repository, source) for source in sources]
-                after = [settled.get(source, text) for source, text in zip(sources, before, strict=True)]
-                settled[path] = _settle(_read(repository, path), settled[path], before, after)
+    changed = {path: modular for path in texts if (modular := layout.modular_of(path)) in layout.generated_by}
+    for modular in graph.in_order(modular for modular in changed.values() if modular is not None):
+        files = (modular, *graph.sources_of(modular))
+        for path in layout.generated_by[modular]:
+            if path in changed:
+                edited = [
+                    digest_of_text(settled[each]) if each in settled else b"" for each in (path, *files)
+                ]
+                look_at = ("guards", [index.digest_at(each) for each in (path, *files)], edited)
+                settled[path] = once(look_at, partial(_settled, repository, path, files, settled))
     return settled
+
+
+def _settled(repository: Repository, path: Path, sources: Sequence[Path], texts: Mapping[Path, str]) -> str:
+    before = [_read(repository, source) for source in sources]
+    after = [texts.get(source, text) for source, text in zip(sources, before, strict=True)]
+    return _settle(_read(repository, path), texts[path], before, after)
 
 
 def read_guards(text: str) -> list[Guard]:

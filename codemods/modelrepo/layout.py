@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from functools import cached_property
 from pathlib import Path
 
-from codemods.modelrepo.banner import HEAD_BYTES, banner_source, find_modular, is_modular
-from codemods.modelrepo.copies import CopyComment, find_comments
+from codemods.modelrepo.banner import BANNER, HEAD_BYTES, banner_source, find_modular, is_modular
+from codemods.modelrepo.copies import MARK, CopyComment, find_comments
 from codemods.source.problem import Problem, SourceError
 from codemods.source.text import read_bytes
 from codemods.source.tree import Tree
@@ -21,18 +21,29 @@ MODEL_FILE = "(?:modeling|configuration|tokenization|processing|image_processing
 _NAMED = re.compile(rb"%b[\w.]+" % MODEL_FILE.encode())
 
 
+def may_say_where_from(data: bytes) -> bool:
+    """Whether the bytes of a file may say where its content comes from: a banner, or copy comments."""
+    return MARK in data or BANNER in data
+
+
 class Layout:
     """What the bytes of each file say about where its content comes from; nothing is parsed here.
+
+    Args:
+        may_say: whether a file carries any such mark, for who knows without reading it.
 
     Attributes:
         files: the files of the repository, as absolute paths.
         problems: what could not be read or found, one line each.
     """
 
-    def __init__(self, tree: Tree, files: Iterable[Path]) -> None:
+    def __init__(
+        self, tree: Tree, files: Iterable[Path], may_say: Callable[[Path], bool] | None = None
+    ) -> None:
         self.tree = tree
         self.files = tuple(dict.fromkeys(real_path(path) for path in files))
         self.problems: list[Problem] = []
+        self._may_say = may_say or (lambda path: True)
         self._heads: dict[Path, bytes] = {}
         self._modular_of: dict[Path, Path | None] = {}
         self._comments_in: dict[Path, tuple[CopyComment, ...]] = {}
@@ -48,7 +59,7 @@ class Layout:
         text is all there is.
         """
         if path not in self._modular_of:
-            named = banner_source(self._head(path))
+            named = banner_source(self._head(path)) if self._may_say(path) else None
             found = find_modular(path, named) if named is not None else None
             if named is not None and found is None:
                 message = f"generated from {named}, which is not there; treated as written by hand"
@@ -96,7 +107,8 @@ class Layout:
     def comments_in(self, path: Path) -> tuple[CopyComment, ...]:
         """Return the copy comments of one file, listed or not, in order."""
         if path not in self._comments_in:
-            self._comments_in[path] = tuple(find_comments(path, self._read(path)))
+            said = find_comments(path, self._read(path)) if self._may_say(path) else ()
+            self._comments_in[path] = tuple(said)
         return self._comments_in[path]
 
     def modulars_naming(self, path: Path) -> list[Path]:

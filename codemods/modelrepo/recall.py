@@ -33,6 +33,9 @@ class Remembered(Protocol):
     def content(self, module: str) -> bytes | None:
         """Return a digest of a module's content by its dotted name; None where there is none."""
 
+    def may_say_where_from(self, path: Path) -> bool:
+        """Whether a file may carry marks that the layout reads."""
+
     def get(
         self, question: tuple[object, ...], content: Callable[[str], bytes | None]
     ) -> tuple[Any, frozenset[str]] | None:

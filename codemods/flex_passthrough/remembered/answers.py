@@ -8,6 +8,7 @@ from __future__ import annotations
 import contextlib
 import sys
 from collections.abc import Callable, Mapping
+from pathlib import Path
 from typing import Any
 
 from codemods.flex_passthrough.identity import own_identity
@@ -44,6 +45,10 @@ class Answers:
             path = self._index.path_of(module)
             self._contents[module] = self.facts.of(path).digest if path is not None else None
         return self._contents[module]
+
+    def may_say_where_from(self, path: Path) -> bool:
+        """Whether a file may say where its content comes from."""
+        return self.facts.of(path).may_say_where_from
 
     def get(
         self, question: tuple[object, ...], content: Callable[[str], bytes | None] | None = None

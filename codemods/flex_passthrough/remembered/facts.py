@@ -13,11 +13,14 @@ from typing import Protocol
 
 from codemods.maskflow.hierarchy import CLAIM
 from codemods.maskflow.patches import may_patch
+from codemods.modelrepo.layout import may_say_where_from
 from codemods.source.digest import digest_of
 from codemods.source.problem import SourceError
 from codemods.source.snapshot import TICK
 from codemods.source.text import read_bytes
 
+# What a comment that suppresses findings says.
+SUPPRESSION = b"flex-ignore"
 # Bytes without which a file cannot hold a torch model that takes a mask, unless it inherits how it does.
 _MARKS = (b"attention_mask", b"def forward", b"torch")
 
@@ -30,18 +33,24 @@ class Facts:
         digest: that of its content; empty where it cannot be read, which the index reports.
         may_hold_models: whether models may stand in it that take a mask.
         may_patch: whether it may put functions into classes from outside.
+        may_say_where_from: whether it may be generated, or hold copies.
+        may_suppress: whether it may hold comments that suppress findings.
     """
 
     digest: bytes
     may_hold_models: bool = True
     may_patch: bool = False
+    may_say_where_from: bool = True
+    may_suppress: bool = True
 
     @classmethod
     def of(cls, data: bytes) -> Facts:
         """Return what ``data`` tells."""
         inherits = CLAIM.encode() in data and b"def forward" not in data
         may_hold_models = inherits or all(mark in data for mark in _MARKS)
-        return cls(digest_of(data), may_hold_models, may_patch(data))
+        return cls(
+            digest_of(data), may_hold_models, may_patch(data), may_say_where_from(data), SUPPRESSION in data
+        )
 
 
 # Size and time of the last change, in nanoseconds.

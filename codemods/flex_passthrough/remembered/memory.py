@@ -9,6 +9,7 @@ from __future__ import annotations
 import sqlite3
 import time
 from collections.abc import Callable, Iterable, Mapping
+from dataclasses import astuple
 from pathlib import Path
 from typing import TypeVar
 
@@ -21,7 +22,7 @@ LARGEST = 128 * 1024 * 1024
 # Files that are known. Beyond that all are forgotten: most will be of trees that are gone.
 MOST_FILES = 200_000
 
-_FORM = 4
+_FORM = 5
 _TABLES = f"""
 BEGIN IMMEDIATE;
 DROP TABLE IF EXISTS stats;
@@ -30,8 +31,8 @@ DROP TABLE IF EXISTS scans;
 DROP TABLE IF EXISTS answers;
 DROP TABLE IF EXISTS made;
 CREATE TABLE stats (path TEXT PRIMARY KEY, size INTEGER, changed INTEGER, digest BLOB) WITHOUT ROWID;
-CREATE TABLE facts (digest BLOB, tool BLOB, models INTEGER, patches INTEGER, PRIMARY KEY (digest, tool))
-    WITHOUT ROWID;
+CREATE TABLE facts (digest BLOB, tool BLOB, models INTEGER, patches INTEGER, origins INTEGER,
+    suppressions INTEGER, PRIMARY KEY (digest, tool)) WITHOUT ROWID;
 CREATE TABLE answers (key BLOB, depends BLOB, used INTEGER, data BLOB, PRIMARY KEY (key, depends));
 CREATE TABLE made (key BLOB PRIMARY KEY, used INTEGER, data BLOB);
 PRAGMA user_version = {_FORM};
@@ -81,7 +82,8 @@ class Memory:
 
     def facts(self, digests: Iterable[bytes]) -> dict[bytes, Facts]:
         """Return what is known of contents."""
-        query, tool = "SELECT models, patches FROM facts WHERE digest = ? AND tool = ?", _tool()
+        query = "SELECT models, patches, origins, suppressions FROM facts WHERE digest = ? AND tool = ?"
+        tool = _tool()
 
         def read(database: sqlite3.Connection) -> dict[bytes, Facts]:
             rows = ((digest, database.execute(query, (digest, tool)).fetchone()) for digest in digests)
@@ -93,7 +95,7 @@ class Memory:
         """Remember the stat and digest of files by their path, and what contents tell."""
         stats = [(path, *stamp, digest) for path, (stamp, digest) in looked_at.items() if self._keeps_stats]
         tool = _tool()
-        facts = [(each.digest, tool, each.may_hold_models, each.may_patch) for each in learned]
+        facts = [(each.digest, tool, *astuple(each)[1:]) for each in learned]
 
         def write(database: sqlite3.Connection) -> None:
             with database:
@@ -102,7 +104,7 @@ class Memory:
                     if count + len(rows) > MOST_FILES:
                         database.execute(f"DELETE FROM {table}")
                 database.executemany("REPLACE INTO stats VALUES (?, ?, ?, ?)", stats)
-                database.executemany("REPLACE INTO facts VALUES (?, ?, ?, ?)", facts)
+                database.executemany("REPLACE INTO facts VALUES (?, ?, ?, ?, ?, ?)", facts)
 
         if stats or facts:
             self._with(write, None)
