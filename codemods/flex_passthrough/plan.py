@@ -31,6 +31,7 @@ from codemods.flex_passthrough.suppression import hold_back
 from codemods.maskflow.index import Index
 from codemods.modelrepo.consistency import Comparison
 from codemods.modelrepo.family import Repository
+from codemods.modelrepo.recall import LAYOUT
 from codemods.review.finding import Finding, Status
 from codemods.review.report import Report
 from codemods.source.discover import discover
@@ -121,6 +122,7 @@ class Draft:
     problems: Sequence[Problem]
     unknown: Sequence[Problem]
     index: Index
+    answers: Answers
     repository: Repository
     workshop: Workshop
     trials: Sequence[Trial]
@@ -141,7 +143,8 @@ class Draft:
 
     @property
     def _depends_on(self) -> frozenset[str]:
-        return self.depends_on | self.repository.recall.depends_on
+        names = {name for name in self.answers.depends_on if not name.startswith(LAYOUT)}
+        return self.depends_on | names
 
     def without(self, rejected: Iterable[str], left: Iterable[str] = ()) -> Draft:
         """Return the draft with some more decisions rejected, or left."""
@@ -238,6 +241,7 @@ def make_plan(
         found.problems,
         scanned.unknown,
         index,
+        answers,
         repository,
         workshop,
         trials,

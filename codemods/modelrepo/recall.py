@@ -21,7 +21,7 @@ _Answer = TypeVar("_Answer")
 _Looked = TypeVar("_Looked")
 
 # What stands before a question to the layout among the names of modules that an answer depends on.
-_LAYOUT = "?"
+LAYOUT = "?"
 
 # What is asked about.
 Subject = Definition | Path
@@ -54,13 +54,9 @@ class Recall:
         index: the modules of the repository.
         layout: what its bytes say.
         remembered: what earlier runs found out, if anything does.
-
-    Attributes:
-        depends_on: the names of the modules behind the answers of earlier runs.
     """
 
     def __init__(self, index: Index, layout: Layout, remembered: Remembered | None = None) -> None:
-        self.depends_on: set[str] = set()
         self._index = index
         self._layout = layout
         self._remembered = remembered
@@ -81,8 +77,10 @@ class Recall:
         """Return the answer to a question, by ``work`` where nobody knows it: its answer is plain data."""
         key = question, definition
         if key not in self._answers:
-            self._answers[key] = self._known(question, definition) or self._observed(work)
-            self._keep(question, definition)
+            known = self._known(question, definition)
+            self._answers[key] = known or self._observed(work)
+            if known is None:
+                self._keep(question, definition)
         found: _Answer = self._again(key)
         return found
 
@@ -109,7 +107,7 @@ class Recall:
 
     def _look(self, verb: str, what: str, found: _Looked) -> _Looked:
         if self._remembered is not None and self._looked_at:
-            name = f"{_LAYOUT}{verb} {what}"
+            name = f"{LAYOUT}{verb} {what}"
             if name not in self._contents:
                 self._contents[name] = self._digest(found)
             self._looked_at[-1].add(name)
@@ -140,7 +138,6 @@ class Recall:
         if known is None:
             return None
         (answer, problems), behind = known
-        self.depends_on.update(name for name in behind if not name.startswith(_LAYOUT))
         self._index.take_over(problems)
         return answer, behind
 
@@ -149,7 +146,7 @@ class Recall:
         if self._remembered is None:
             return
         answer, looked_at = self._answers[question, definition]
-        layout = {name for name in looked_at if name.startswith(_LAYOUT)}
+        layout = {name for name in looked_at if name.startswith(LAYOUT)}
         behind = self._index.content_behind(looked_at - layout)
         depends_on = behind | {name: self._content(name) for name in layout}
         problems: list[tuple[Path, Problem]] = self._index.problems_of(self._index.paths_of(behind))
@@ -162,9 +159,9 @@ class Recall:
         return self._contents[name]
 
     def _ask(self, name: str) -> bytes | None:
-        if not name.startswith(_LAYOUT):
+        if not name.startswith(LAYOUT):
             return self._remembered.content(name) if self._remembered is not None else None
-        verb, _, what = name.removeprefix(_LAYOUT).partition(" ")
+        verb, _, what = name.removeprefix(LAYOUT).partition(" ")
         path = self._index.tree.import_root / what
         if verb == "comments_naming":
             return self._digest(self._layout.comments_naming(what))

@@ -26,12 +26,14 @@ class Answers:
         facts: what the bytes of single files tell.
         portable: turns answers into bytes.
         memory: where they are kept between runs; None keeps nothing.
+        depends_on: the names of all that the answers of earlier runs depend on, as far as they were given.
     """
 
     def __init__(self, index: Index, memory: Memory | None = None) -> None:
         self.memory = memory
         self.facts = FileFacts(index.tree.import_root, memory)
         self.portable = Portable(folders_of(index))
+        self.depends_on: set[str] = set()
         self._index = index
         self._contents: dict[str, bytes | None] = {}
         self._new: list[tuple[bytes, Depends, bytes]] = []
@@ -66,7 +68,9 @@ class Answers:
         )
         if known is not None:
             with contextlib.suppress(Exception):  # whatever is wrong with it, it is none
-                return self.portable.unpack(known[0]), known[1]
+                answer = self.portable.unpack(known[0])
+                self.depends_on |= known[1]
+                return answer, known[1]
         return None
 
     def add(

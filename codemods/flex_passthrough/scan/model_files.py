@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from codemods.flex_passthrough.remembered.facts import FileFacts
+from codemods.flex_passthrough.remembered.answers import Answers
 from codemods.maskflow.index import Index
 from codemods.maskflow.patches import Patch, patches
 
@@ -29,17 +29,18 @@ class ModelFiles:
         return tuple(dict.fromkeys(patch.module.path for patch in self.attached))
 
 
-def find_model_files(index: Index, files: Sequence[Path], facts: FileFacts) -> ModelFiles:
+def find_model_files(index: Index, files: Sequence[Path], answers: Answers) -> ModelFiles:
     """Return the files among ``files`` whose models have to be followed.
 
     The models around a class that gets a function from outside are looked at with it.
     """
+    facts = answers.facts
     facts.look_at(files)
     named = set(files)
     found: dict[Path, None] = {}
     may_patch = []
     for path in files:
-        if facts.of(path).may_patch:
+        if facts.of(path).may_patch and _patches(index, path, answers):
             may_patch.append(path)
         twin = _generated_twin(path)
         if twin in named:
@@ -49,6 +50,20 @@ def find_model_files(index: Index, files: Sequence[Path], facts: FileFacts) -> M
     attached = attached_by(index, may_patch)
     homes = dict.fromkeys(patch.cls.module.path for patch in attached)
     return ModelFiles(tuple(found | homes), tuple(attached))
+
+
+def _patches(index: Index, path: Path, answers: Answers) -> bool:
+    """Whether a file puts something into a class; what looks like it may set attributes of objects."""
+    question = "patches", index.name_of(path), answers.facts.of(path).digest
+    known = answers.get(question)
+    if known is not None:
+        found, problems = known[0]
+        index.take_over(problems)
+        return bool(found)
+    found = bool(attached_by(index, [path]))
+    behind = index.content_behind([index.name_of(path)])
+    answers.add(question, behind, (found, index.problems_of(index.paths_of(behind))))
+    return found
 
 
 def attached_by(index: Index, patching: Sequence[Path]) -> list[Patch]:

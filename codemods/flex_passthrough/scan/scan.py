@@ -57,7 +57,7 @@ def scan(
         answers: what earlier runs found out, and what this one adds to it.
     """
     answers = answers or Answers(index)
-    found = find_model_files(index, files, answers.facts)
+    found = find_model_files(index, files, answers)
     run = Run(index, found, list(RULES.values()) if rules is None else list(rules), answers)
     scans = run.remembered()
     left = [path for path in found.paths if path not in scans]

@@ -193,3 +193,33 @@ def test_file_that_a_package_may_bring_by_star_is_no_dependency_of_those_that_ta
     (root / OTHER).write_text(FILES[OTHER] + "initialization = 1\n")
     look(root, memory=memory)
     assert scanned == ["modeling_other.py"]
+
+
+def test_file_that_was_only_searched_for_a_name_is_a_dependency_that_holds(tree, memory, scanned):
+    """A package may bring a name by ``*``: the files that it takes names from are searched, not read on."""
+    text = FILES[TINY].replace("import torch\n", "import torch\nfrom ..shared import size_of\n", 1)
+    (tree / TINY).write_text(text.replace("attention_mask.dim()", "size_of(attention_mask)"))
+    (tree / "pkg/models/shared").mkdir()
+    (tree / "pkg/models/shared/__init__.py").write_text("from .numbers import *\nfrom .sizes import *\n")
+    (tree / "pkg/models/shared/numbers.py").write_text("ONE = 1\n")
+    (tree / "pkg/models/shared/sizes.py").write_text("def size_of(mask):\n    return mask.ndim\n")
+    age(tree)
+    before, _ = look(tree, memory=memory)
+    del scanned[:]
+    look(tree, memory=memory)
+    assert not scanned
+    (tree / "pkg/models/shared/numbers.py").write_text("def size_of(mask):\n    return mask.dim()\n")
+    after, _ = look(tree, memory=memory)
+    assert after == look(tree)[0] != before
+
+
+def test_what_looks_like_a_patch_and_is_broken_is_reported_every_time(tree, memory):
+    (tree / "pkg/patch.py").write_text("Tiny.forward = forward\ndef mask(:\n")
+    age(tree)
+    _, first = look(tree, memory=memory)
+    _, second = look(tree, memory=memory)
+    assert (
+        [problem.path for problem in first.problems]
+        == ["patch.py"]
+        == [each.path for each in second.problems]
+    )
