@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Literal
 
@@ -92,7 +93,7 @@ class Repository:
 
     def kin_of(self, definition: Definition) -> Kin:
         """Return where a definition comes from."""
-        return self.recall.lasting("kin", definition, lambda: self._kin_of(definition))
+        return self.recall.lasting(("kin", definition), lambda: self._kin_of(definition))
 
     def _kin_of(self, definition: Definition) -> Kin:
         root = self.lineage_of(definition)[-1]
@@ -153,7 +154,7 @@ class Repository:
         Parents come before their children, and each generation is in order of path and line. A
         child that overrides the root is its own root and no member.
         """
-        return self.recall.lasting("members", root, lambda: self._members_of(root))
+        return self.recall.lasting(("members", root), lambda: self._members_of(root))
 
     def _members_of(self, root: Definition) -> tuple[Member, ...]:
         found = {root: Member(root, "root")}
@@ -172,7 +173,7 @@ class Repository:
         """Return where ``definition`` comes from, and the copy comment that says so, if one does."""
         generated = self.recall.modular_of(definition.path) is not None
         take = self._generated_step if generated else self._copied_step
-        return self.recall.once("step", definition, lambda: take(definition))
+        return self.recall.once(("step", definition), lambda: take(definition))
 
     def _generated_step(self, definition: Definition) -> tuple[Definition | None, CopyComment | None]:
         modular = self._modular(definition.path)
@@ -223,12 +224,19 @@ class Repository:
     def _followers(self, parent: Definition) -> Iterator[Member]:
         """Yield what follows ``parent`` in one step: generated texts and copies of it."""
         for path in self._generated_near(parent):
-            for definition in self._candidates(path, parent):
-                if self._step(definition)[0] == parent:
-                    yield Member(definition, "generated", parent)
-                elif self._inlined_by(definition) == parent:
-                    yield Member(definition, "generated", parent, inlined=True)
+            yield from self.recall.lasting(
+                ("followers", parent, path), partial(self._generated_followers, parent, path)
+            )
         yield from self._copies_of(parent)
+
+    def _generated_followers(self, parent: Definition, path: Path) -> tuple[Member, ...]:
+        found = []
+        for definition in self._candidates(path, parent):
+            if self._step(definition)[0] == parent:
+                found.append(Member(definition, "generated", parent))
+            elif self._inlined_by(definition) == parent:
+                found.append(Member(definition, "generated", parent, inlined=True))
+        return tuple(found)
 
     def _inlined_by(self, definition: Definition) -> Definition | None:
         modular = self._modular(definition.path)
@@ -238,17 +246,19 @@ class Repository:
         """Yield the generated files that could hold a text of ``parent``."""
         generated = self.recall.generated_by(parent.path)
         if generated is None:
-            generated = self.recall.once(
-                "children", parent.path, lambda: tuple(self._children_of(parent.path))
-            )
+            path = parent.path
+            generated = self.recall.once(("children", path), lambda: tuple(self._children_of(path)))
         yield from generated
 
     def _children_of(self, path: Path) -> Iterator[Path]:
         """Yield what is generated from the modular files that take definitions from another model's file."""
         for modular in self.recall.modulars_naming(path) if self.heritage.may_be_parent(path) else ():
-            module = self.recall.module_at(modular)
-            if module is not None and any(other.path == path for other in self.heritage.parents_of(module)):
+            if self.recall.lasting(("takes from", modular, path), partial(self._takes_from, modular, path)):
                 yield from self.recall.generated_by(modular) or ()
+
+    def _takes_from(self, modular: Path, path: Path) -> bool:
+        module = self.recall.module_at(modular)
+        return module is not None and any(other.path == path for other in self.heritage.parents_of(module))
 
     def _candidates(self, path: Path, parent: Definition) -> Iterator[Definition]:
         """Yield the definitions in ``path`` that have the shape of ``parent``, whatever their prefix."""

@@ -23,8 +23,8 @@ _Looked = TypeVar("_Looked")
 # What stands before a question to the layout among the names of modules that an answer depends on.
 LAYOUT = "?"
 
-# What is asked about.
-Subject = Definition | Path
+# What is asked, and about what.
+Question = tuple[str | Definition | Path, ...]
 
 
 class Remembered(Protocol):
@@ -60,28 +60,26 @@ class Recall:
         self._index = index
         self._layout = layout
         self._remembered = remembered
-        self._answers: dict[tuple[str, Subject], tuple[Any, frozenset[str]]] = {}
+        self._answers: dict[Question, tuple[Any, frozenset[str]]] = {}
         self._looked_at: list[set[str]] = []
         self._contents: dict[str, bytes | None] = {}
         self._names: dict[Path, str] = {}
 
-    def once(self, question: str, subject: Subject, work: Callable[[], _Answer]) -> _Answer:
+    def once(self, question: Question, work: Callable[[], _Answer]) -> _Answer:
         """Return the answer to a question, by ``work`` where this run did not ask it yet."""
-        key = question, subject
-        if key not in self._answers:
-            self._answers[key] = self._observed(work)
-        found: _Answer = self._again(key)
+        if question not in self._answers:
+            self._answers[question] = self._observed(work)
+        found: _Answer = self._again(question)
         return found
 
-    def lasting(self, question: str, definition: Definition, work: Callable[[], _Answer]) -> _Answer:
+    def lasting(self, question: Question, work: Callable[[], _Answer]) -> _Answer:
         """Return the answer to a question, by ``work`` where nobody knows it: its answer is plain data."""
-        key = question, definition
-        if key not in self._answers:
-            known = self._known(question, definition)
-            self._answers[key] = known or self._observed(work)
+        if question not in self._answers:
+            known = self._known(question)
+            self._answers[question] = known or self._observed(work)
             if known is None:
-                self._keep(question, definition)
-        found: _Answer = self._again(key)
+                self._keep(question)
+        found: _Answer = self._again(question)
         return found
 
     def module_at(self, path: Path) -> Module | None:
@@ -117,8 +115,8 @@ class Recall:
         if self._looked_at:
             self._looked_at[-1].update(names)
 
-    def _again(self, key: tuple[str, Subject]) -> Any:
-        answer, behind = self._answers[key]
+    def _again(self, question: Question) -> Any:
+        answer, behind = self._answers[question]
         self._note(behind)
         return answer
 
@@ -130,27 +128,27 @@ class Recall:
         finally:
             self._looked_at.pop()
 
-    def _known(self, question: str, definition: Definition) -> tuple[Any, frozenset[str]] | None:
+    def _known(self, question: Question) -> tuple[Any, frozenset[str]] | None:
         """Return what an earlier run answered; the problems that it met are those of this one, too."""
         if self._remembered is None:
             return None
-        known = self._remembered.get(self._written(question, definition), self._content)
+        known = self._remembered.get(self._plain(question), self._content)
         if known is None:
             return None
         (answer, problems), behind = known
         self._index.take_over(problems)
         return answer, behind
 
-    def _keep(self, question: str, definition: Definition) -> None:
+    def _keep(self, question: Question) -> None:
         """Let later runs know an answer."""
         if self._remembered is None:
             return
-        answer, looked_at = self._answers[question, definition]
+        answer, looked_at = self._answers[question]
         layout = {name for name in looked_at if name.startswith(LAYOUT)}
         behind = self._index.content_behind(looked_at - layout)
         depends_on = behind | {name: self._content(name) for name in layout}
         problems: list[tuple[Path, Problem]] = self._index.problems_of(self._index.paths_of(behind))
-        self._remembered.add(self._written(question, definition), depends_on, (answer, problems))
+        self._remembered.add(self._plain(question), depends_on, (answer, problems))
 
     def _content(self, name: str) -> bytes | None:
         """Return the content of a module, or of what the layout says."""
@@ -170,19 +168,18 @@ class Recall:
         look = self._layout.modular_of if verb == "modular_of" else self._layout.modulars_naming
         return self._digest(look(path))
 
-    def _written(self, question: str, definition: Definition) -> tuple[object, ...]:
-        return question, self._name(definition.path), definition.qualname
-
     def _digest(self, found: object) -> bytes:
         return digest_of_text(repr(self._plain(found)))
 
-    def _plain(self, found: object) -> object:
-        """Return what the layout says without the folder that the tree lies in."""
-        if isinstance(found, Path):
-            return self._name(found)
-        if isinstance(found, CopyComment):
-            return self._name(found.path), found.line, found.source, found.replacements
-        return [self._plain(each) for each in found] if isinstance(found, (list, tuple)) else found
+    def _plain(self, written: object) -> Any:
+        """Return a question, or what the layout says, without the folder that the tree lies in."""
+        if isinstance(written, Path):
+            return self._name(written)
+        if isinstance(written, Definition):
+            return self._name(written.path), written.qualname
+        if isinstance(written, CopyComment):
+            return self._name(written.path), written.line, written.source, written.replacements
+        return tuple(map(self._plain, written)) if isinstance(written, (list, tuple)) else written
 
     def _name(self, path: Path) -> str:
         """Return a path as it is in every copy of the tree."""
