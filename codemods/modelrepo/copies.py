@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from codemods.maskflow.index import Index, Module
-from codemods.modelrepo.definition import definitions_in, find_member, first_line
+from codemods.modelrepo.definition import extents_in, find_member, starts_in
 
 MARK = b"Copied from"
 IGNORE_MARK = "# Ignore copy"
@@ -103,8 +103,7 @@ def copied_definition(module: Module, comment: CopyComment) -> str | None:
     """
     lines = module.lines
     nearest: tuple[int, str] | None = None
-    for qualname, node in definitions_in(module):
-        start = first_line(node)
+    for start, qualname in starts_in(module):
         if start > comment.line and (nearest is None or start < nearest[0]):
             nearest = start, qualname
     if nearest is None:
@@ -161,14 +160,12 @@ def _file_of(index: Index, parts: list[str]) -> Path:
 
 def is_ignored(module: Module, qualname: str) -> bool:
     """Whether a member of a copied class is marked ``# Ignore copy``: it is the copy's own."""
-    lines = module.lines
+    if IGNORE_MARK not in module.source.text:
+        return False
     end_before = 0
-    for name, node in definitions_in(module):
-        if name == qualname:
-            block = lines[end_before : node.end_lineno]
-            return any(IGNORE_MARK in line for line in block)
-        if name.rpartition(".")[0] == qualname.rpartition(".")[0]:
-            end_before = node.end_lineno or node.lineno
-        else:
-            end_before = max(end_before, node.lineno)
+    for each in extents_in(module):
+        if each.qualname == qualname:
+            return any(IGNORE_MARK in line for line in module.lines[end_before : each.last_line])
+        is_beside = each.qualname.rpartition(".")[0] == qualname.rpartition(".")[0]
+        end_before = each.last_line if is_beside else max(end_before, each.line)
     return False

@@ -3,12 +3,19 @@
 from __future__ import annotations
 
 import ast
+import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from codemods.maskflow.index import Class, Function, Module
 from codemods.maskflow.memo import kept
+from codemods.maskflow.outline import outline, outline_class
+from codemods.maskflow.parsing import parse
+from codemods.source.problem import SourceError
+
+# A definition that stands in a block, and not at the top of a file or class.
+_INNER = re.compile(r"^[ \t]+(?:class|def|async)\b", re.MULTILINE)
 
 DefinitionNode = ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef
 
@@ -47,10 +54,56 @@ def line_of(member: Class | Function | ast.expr) -> int:
     return member.lineno if isinstance(member, ast.expr) else member.line
 
 
+@dataclass(frozen=True)
+class Extent:
+    """Lines of a definition, from 1: its first decorator's, that of ``class`` or ``def``, and its last."""
+
+    qualname: str
+    first_line: int
+    line: int
+    last_line: int
+
+
 @kept
-def definitions_in(module: Module) -> Sequence[tuple[str, DefinitionNode]]:
-    """Return what :func:`walk_definitions` finds in a module."""
-    return list(walk_definitions(module.syntax.body))
+def extents_in(module: Module) -> Sequence[Extent]:
+    """Return where every class, function and method of a module stands, in source order.
+
+    The file is parsed for this, and its syntax tree is not kept: it would be most of what a run holds.
+    """
+    try:
+        body = parse(module.source).body
+    except SourceError as error:
+        module.problems.append(error.problem)
+        return []
+    module.work.files_parsed += 1
+    return [
+        Extent(name, first_line(node), node.lineno, node.end_lineno or node.lineno)
+        for name, node in walk_definitions(body)
+    ]
+
+
+@kept
+def starts_in(module: Module) -> Sequence[tuple[int, str]]:
+    """Return the first line of every class, function and method, and its qualified name, in source order.
+
+    Lines alone tell this of most files.
+    """
+    cut = outline(module.source.text)
+    if cut is None or _INNER.search(cut.rest):
+        return [(each.first_line, each.qualname) for each in extents_in(module)]
+    found = []
+    for piece in cut.pieces:
+        found.append((piece.first_line, piece.name))
+        if piece.kind == "class":
+            inner = outline_class(piece)
+            if (
+                inner is None
+                or _INNER.search(inner.rest)
+                or any(each.kind == "class" for each in inner.pieces)
+            ):
+                return [(each.first_line, each.qualname) for each in extents_in(module)]
+            found += [(each.first_line, f"{piece.name}.{each.name}") for each in inner.pieces]
+    return found
 
 
 def walk_definitions(body: list[ast.stmt], prefix: str = "") -> Iterator[tuple[str, DefinitionNode]]:
