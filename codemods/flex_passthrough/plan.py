@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from codemods.flex_passthrough import by_hand
 from codemods.flex_passthrough.decisions import as_decisions
@@ -24,12 +25,10 @@ from codemods.flex_passthrough.regeneration import Regenerated, regenerate_chang
 from codemods.flex_passthrough.remembered.answers import Answers
 from codemods.flex_passthrough.remembered.made import Made
 from codemods.flex_passthrough.remembered.memory import Memory
-from codemods.flex_passthrough.repository_checks import check_repository
 from codemods.flex_passthrough.scan import Diagnosed, Progress, Scan, scan
 from codemods.flex_passthrough.settings import Settings
 from codemods.flex_passthrough.suppression import hold_back
 from codemods.maskflow.index import Index
-from codemods.modelrepo.consistency import Comparison
 from codemods.modelrepo.family import Repository
 from codemods.modelrepo.recall import LAYOUT
 from codemods.review.finding import Finding, Status
@@ -37,6 +36,9 @@ from codemods.review.report import Report
 from codemods.source.discover import discover
 from codemods.source.problem import Problem
 from codemods.source.tree import Tree
+
+if TYPE_CHECKING:
+    from codemods.modelrepo.consistency import Comparison
 
 
 @dataclass
@@ -173,6 +175,8 @@ class Draft:
         _take_over(findings, final)
         checks: list[Comparison] = []
         if self.settings.check_repository and final.changes:
+            from codemods.flex_passthrough.repository_checks import check_repository
+
             checks = check_repository(self.tree, final.changes, self.settings, progress)
         return Plan(
             self.tree.root,

@@ -10,8 +10,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-
-import platformdirs
+from typing import TYPE_CHECKING
 
 from codemods.flex_passthrough.proposed import RegenerationError
 from codemods.flex_passthrough.scan import Progress
@@ -19,12 +18,12 @@ from codemods.flex_passthrough.settings import Mode, Settings
 from codemods.modelrepo.banner import is_modular
 from codemods.modelrepo.checkout import find_checkout
 from codemods.modelrepo.family import Repository
-from codemods.modelrepo.regenerate import Failure, Options, RegenerationResult, Report, regenerate
-from codemods.modelrepo.scratch import ScratchError
-from codemods.modelrepo.toolchain import ToolMissingError, find_toolchain
 from codemods.review.change import Change
 from codemods.source.problem import Problem, printable
 from codemods.source.tree import Tree
+
+if TYPE_CHECKING:
+    from codemods.modelrepo.regenerate import Failure, RegenerationResult, Report
 
 
 @dataclass(frozen=True)
@@ -68,6 +67,11 @@ def regenerate_changes(
                 "--mode modular: no utils/modular_model_converter.py above the tree; use auto"
             )
         return unchanged
+    # What runs tools is loaded where there are any: a hook has no time for it.
+    from codemods.modelrepo.regenerate import Options, regenerate
+    from codemods.modelrepo.scratch import ScratchError
+    from codemods.modelrepo.toolchain import ToolMissingError, find_toolchain
+
     try:
         toolchain = find_toolchain(checkout.root, cache_folder() / "tools", settings.python)
         result = regenerate(
@@ -127,6 +131,8 @@ def _problem(tree: Tree, failure: Failure) -> Problem:
 
 def cache_folder() -> Path:
     """Return the folder for what runs leave for the next: tools and conversions."""
+    import platformdirs
+
     return platformdirs.user_cache_path("model-codemods", appauthor=False)
 
 

@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Iterable
-from importlib.metadata import Distribution, DistributionFinder, MetadataPathFinder
 from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from importlib.metadata import Distribution
 
 
 def installed_package(name: str, interpreter: Path | None = None) -> Path | None:
@@ -17,11 +20,15 @@ def installed_package(name: str, interpreter: Path | None = None) -> Path | None
             the environment that this runs in.
     """
     places = [Path(entry) for entry in sys.path] if interpreter is None else site_packages(interpreter)
+    if not any(_is_package(place / name) for place in places):
+        return None  # as mostly: what reads metadata takes longer to load than a run may take
     found = next(iter(_distributions(name, places)), None)
-    if found is None:
-        return None
-    folder = Path(str(found.locate_file(name)))
-    return folder if (folder / "__init__.py").is_file() else None
+    folder = Path(str(found.locate_file(name))) if found is not None else None
+    return folder if folder is not None and _is_package(folder) else None
+
+
+def _is_package(folder: Path) -> bool:
+    return (folder / "__init__.py").is_file()
 
 
 def site_packages(interpreter: Path) -> list[Path]:
@@ -31,5 +38,7 @@ def site_packages(interpreter: Path) -> list[Path]:
 
 
 def _distributions(name: str, places: Iterable[Path]) -> Iterable[Distribution]:
+    from importlib.metadata import DistributionFinder, MetadataPathFinder
+
     context = DistributionFinder.Context(name=name, path=[str(place) for place in places if place.is_dir()])
     return MetadataPathFinder.find_distributions(context)

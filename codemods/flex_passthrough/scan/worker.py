@@ -15,8 +15,8 @@ from codemods.flex_passthrough.scan.model_files import attached_by
 from codemods.flex_passthrough.scan.workers import Job, Portion
 from codemods.maskflow.index import Index
 
-# After so many evaluations a worker begins anew: what it has parsed would fill the memory, and few other files
-# have a use for it.
+# After so many evaluations a worker begins anew: what it has parsed would fill the memory, and is of use to
+# few other files.
 MOST_EVALUATED = 5000
 
 
