@@ -287,6 +287,8 @@ class Index:
         if starred in self._modules:
             return True
         path = self.path_of(starred)
+        if path is not None:
+            self.read.add(path)
         try:
             text = path.read_bytes() if path is not None else b""
         except OSError:

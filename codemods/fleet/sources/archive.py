@@ -10,7 +10,7 @@ import lzma
 import tarfile
 import zipfile
 import zlib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path, PurePosixPath, PureWindowsPath
@@ -62,6 +62,19 @@ class Archive:
         survey = Survey()
         self._read(survey, lambda name, data: survey.files.__setitem__(name, blob_id(data)))
         return survey
+
+    def contents(self, survey: Survey, paths: Iterable[str]) -> Iterator[tuple[str, bytes]]:
+        """Yield some members of a survey; all are unpacked for that."""
+        wanted = set(paths)
+        found: list[tuple[str, bytes]] = []
+
+        def take(name: str, data: bytes) -> None:
+            if name in wanted:
+                found.append((name, data))
+
+        if wanted:
+            self._read(Survey(), take)
+        yield from found
 
     def export(self, survey: Survey, folder: Path) -> None:
         """Unpack the members of a survey below ``folder``."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import os
 import stat
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -65,15 +65,23 @@ class Folder:
             survey.notes.append("part of a package whose other folders are not looked at; name the package")
         return survey
 
+    def contents(self, survey: Survey, paths: Iterable[str]) -> Iterator[tuple[str, bytes]]:
+        """Yield some files, and refuse one that changed meanwhile."""
+        for name in paths:
+            try:
+                data = (self._base / name).read_bytes()
+            except OSError as error:
+                raise why_not(error) from None
+            if blob_id(data) != survey.files[name]:
+                raise StageFailure(f"{name} changed while it was read", transient=True)
+            yield name, data
+
     def export(self, survey: Survey, folder: Path) -> None:
         """Copy the files of a survey, and refuse one that changed meanwhile."""
         try:
             for parent in parents_first(iter(survey.files)):
                 (folder / parent).mkdir(parents=True, exist_ok=True)
-            for name, blob in survey.files.items():
-                data = (self._base / name).read_bytes()
-                if blob_id(data) != blob:
-                    raise StageFailure(f"{name} changed while it was read", transient=True)
+            for name, data in self.contents(survey, survey.files):
                 (folder / name).write_bytes(data)
         except OSError as error:
             raise why_not(error) from None

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -38,6 +39,10 @@ class Requirement:
     def survey(self) -> Survey:
         """Download, and read every file that is taken."""
         return self._archive().survey()
+
+    def contents(self, survey: Survey, paths: Iterable[str]) -> Iterator[tuple[str, bytes]]:
+        """Yield some files of the download."""
+        return self._archive().contents(survey, paths)
 
     def export(self, survey: Survey, folder: Path) -> None:
         """Unpack the download."""

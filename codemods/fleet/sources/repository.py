@@ -7,7 +7,7 @@ import io
 import os
 import re
 import shutil
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -74,6 +74,12 @@ class GitRepository:
         if self.local is not None and not self.ref:
             self._note_uncommitted(survey)
         return survey
+
+    def contents(self, survey: Survey, paths: Iterable[str]) -> Iterator[tuple[str, bytes]]:
+        """Yield some files, as they are in the commit."""
+        self.fetch()
+        names = list(paths)
+        yield from zip(names, self._blobs([survey.files[name] for name in names]), strict=True)
 
     def export(self, survey: Survey, folder: Path) -> None:
         """Write the files of a survey below ``folder``, byte for byte as they are in the commit."""
@@ -154,17 +160,17 @@ class GitRepository:
 
     def _pointers(self, small: Mapping[str, str]) -> list[str]:
         """Return which of some small files are Git LFS pointers."""
-        if not small:
-            return []
-        asked = "".join(f"{blob}\n" for blob in small.values()).encode()
-        answer = io.BytesIO(self._in_clone("cat-file", "--batch", data=asked))
-        found = []
-        for path in small:
+        contents = zip(small, self._blobs(list(small.values())), strict=True)
+        return [path for path, data in contents if is_lfs_pointer(data)]
+
+    def _blobs(self, ids: Sequence[str]) -> Iterator[bytes]:
+        """Yield the content of some objects, in their order."""
+        asked = "".join(f"{blob}\n" for blob in ids).encode()
+        answer = io.BytesIO(self._in_clone("cat-file", "--batch", data=asked) if ids else b"")
+        for _ in ids:
             size = int(answer.readline().split()[2])
-            if is_lfs_pointer(answer.read(size)):
-                found.append(path)
+            yield answer.read(size)
             answer.read(1)
-        return found
 
     def _note_uncommitted(self, survey: Survey) -> None:
         """Note that the source has changes that are not committed, for those are not looked at.

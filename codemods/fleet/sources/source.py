@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 from typing import Protocol
@@ -63,6 +63,9 @@ class Source(Protocol):
 
     def survey(self) -> Survey:
         """Return what the repository holds."""
+
+    def contents(self, survey: Survey, paths: Iterable[str]) -> Iterator[tuple[str, bytes]]:
+        """Yield some files of a survey, each with its content, in any order."""
 
     def export(self, survey: Survey, folder: Path) -> None:
         """Write the files of a survey below ``folder``, which exists and is empty."""

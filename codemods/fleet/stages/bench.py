@@ -36,6 +36,8 @@ class Bench:
         return self
 
     def __exit__(self, *_: object) -> None:
+        if "memory" in self.__dict__:
+            self.memory.close()
         shutil.rmtree(self.task.scratch, ignore_errors=True)
 
     @property

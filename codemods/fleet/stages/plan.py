@@ -11,6 +11,7 @@ from typing import Any
 
 import codemods
 from codemods.fleet.failure import StageFailure
+from codemods.fleet.stages import alike
 from codemods.fleet.stages.bench import Bench
 from codemods.fleet.stages.series import dump, series
 from codemods.fleet.task import Finished
@@ -40,7 +41,8 @@ def plan_key(bench: Bench) -> str:
 
 def plan(bench: Bench) -> Finished:
     """Return the plan from the store, or work it out and keep it there."""
-    artifacts, reused = bench.once(plan_key(bench), lambda: _worked_out(bench))
+    key = alike.plan_that_holds(bench, plan_key(bench))
+    artifacts, reused = bench.once(key, lambda: _worked_out(bench, key))
     bench.plan = artifacts
     summary = json.loads(artifacts["summary.json"])
     bench.say(
@@ -57,12 +59,13 @@ def plan(bench: Bench) -> Finished:
     )
 
 
-def _worked_out(bench: Bench) -> dict[str, bytes]:
+def _worked_out(bench: Bench, key: str) -> dict[str, bytes]:
     tree = bench.tree
     try:
         report = api.plan([bench.below(tree)], _settings(bench, tree), memory=bench.memory)
     except (RegenerationError, ValueError) as error:
         raise StageFailure(str(error)) from None
+    alike.keep(bench, key, report)
     patch = b"".join(
         unified_diff(name, change.before, change.after)
         for name, change in relative_names(report.changes, tree)

@@ -43,6 +43,11 @@ class Facts:
     may_say_where_from: bool = True
     may_suppress: bool = True
 
+    @property
+    def is_inert(self) -> bool:
+        """Whether the file has a part in a plan only if code of another file leads to it."""
+        return not (self.may_hold_models or self.may_patch or self.may_say_where_from or self.may_suppress)
+
     @classmethod
     def of(cls, data: bytes) -> Facts:
         """Return what ``data`` tells."""
