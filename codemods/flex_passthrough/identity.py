@@ -2,15 +2,23 @@
 
 from __future__ import annotations
 
+import sys
 from functools import cache
 from pathlib import Path
 
 import codemods
+from codemods.source.digest import digest_of_text
 
 
 def own_identity() -> tuple[object, ...]:
     """Return this tool's version, and the stat of its files for whoever works on it."""
     return codemods.__version__, _own_files()
+
+
+@cache
+def identity_digest() -> bytes:
+    """Return what stands for this tool and the Python that runs it."""
+    return digest_of_text(repr((own_identity(), sys.version_info)))
 
 
 @cache

@@ -14,7 +14,7 @@ from pathlib import Path
 from codemods.fleet.sources.source import tells
 from codemods.fleet.stages.bench import Bench
 from codemods.flex_passthrough.era import INTEGRATION
-from codemods.flex_passthrough.identity import own_identity
+from codemods.flex_passthrough.identity import identity_digest
 from codemods.flex_passthrough.plan import Plan
 from codemods.flex_passthrough.remembered.facts import Facts
 from codemods.source.digest import digest_of, digest_of_text
@@ -76,7 +76,7 @@ def _question(bench: Bench) -> bytes:
         for path, blob in sorted(bench.survey.files.items())
         if tells(path)
     }
-    asked = (own_identity(), bench.entry.options, bench.entry.subdirectory, bench.label, files)
+    asked = (identity_digest().hex(), bench.entry.options, bench.entry.subdirectory, bench.label, files)
     return digest_of_text(json.dumps(asked, sort_keys=True, default=str))
 
 
@@ -102,7 +102,7 @@ def _learn(bench: Bench, inert: dict[str, bool]) -> None:
 
 
 def _key(blob: str) -> bytes:
-    return digest_of_text(repr(("part", own_identity(), blob)))
+    return digest_of(b"part" + identity_digest() + blob.encode())
 
 
 def _digest(blob: str) -> bytes:

@@ -6,12 +6,11 @@ An answer of an earlier run is given again where everything behind it has the co
 from __future__ import annotations
 
 import contextlib
-import sys
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
-from codemods.flex_passthrough.identity import own_identity
+from codemods.flex_passthrough.identity import identity_digest
 from codemods.flex_passthrough.remembered.facts import FileFacts
 from codemods.flex_passthrough.remembered.memory import Depends, Memory
 from codemods.flex_passthrough.remembered.portable import Portable, folders_of
@@ -39,7 +38,7 @@ class Answers:
         self._new: list[tuple[bytes, Depends, bytes]] = []
         self._common = b""
         if memory is not None:
-            self._common = digest_of_text(repr((own_identity(), sys.version_info, sorted(index.libraries))))
+            self._common = identity_digest() + digest_of_text(repr(sorted(index.libraries)))
 
     def content(self, module: str) -> bytes | None:
         """Return a digest of a module's content by its dotted name; None where there is none."""

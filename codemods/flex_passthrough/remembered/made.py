@@ -7,11 +7,10 @@ its key, so that nothing has to be told when a file changes.
 from __future__ import annotations
 
 import contextlib
-import sys
 from collections.abc import Callable
 from typing import Any, TypeVar
 
-from codemods.flex_passthrough.identity import own_identity
+from codemods.flex_passthrough.identity import identity_digest
 from codemods.flex_passthrough.remembered.memory import Memory
 from codemods.flex_passthrough.remembered.portable import Portable
 from codemods.source.digest import digest_of_text
@@ -32,7 +31,7 @@ class Made:
         self._memory = memory
         self._results: dict[bytes, Any] = {}
         self._new: dict[bytes, bytes] = {}
-        self._tool = digest_of_text(repr((own_identity(), sys.version_info))) if memory is not None else b""
+        self._tool = identity_digest() if memory is not None else b""
 
     def once(self, parts: tuple[object, ...], work: Callable[[], _T]) -> _T:
         """Return what ``work`` makes; ``parts``, written out, say all that this depends on."""

@@ -13,9 +13,9 @@ from dataclasses import astuple
 from pathlib import Path
 from typing import TypeVar
 
-from codemods.flex_passthrough.identity import own_identity
+from codemods.flex_passthrough.identity import identity_digest
 from codemods.flex_passthrough.remembered.facts import Facts, Stamp
-from codemods.source.digest import LENGTH, digest_of, digest_of_text
+from codemods.source.digest import LENGTH, digest_of
 
 # Each kind of result, all together, in bytes; those that were not used for longest go first.
 LARGEST = 128 * 1024 * 1024
@@ -83,7 +83,7 @@ class Memory:
     def facts(self, digests: Iterable[bytes]) -> dict[bytes, Facts]:
         """Return what is known of contents."""
         query = "SELECT models, patches, origins, suppressions FROM facts WHERE digest = ? AND tool = ?"
-        tool = _tool()
+        tool = identity_digest()
 
         def read(database: sqlite3.Connection) -> dict[bytes, Facts]:
             rows = ((digest, database.execute(query, (digest, tool)).fetchone()) for digest in digests)
@@ -94,7 +94,7 @@ class Memory:
     def keep_facts(self, looked_at: Mapping[str, tuple[Stamp, bytes]], learned: Iterable[Facts]) -> None:
         """Remember the stat and digest of files by their path, and what contents tell."""
         stats = [(path, *stamp, digest) for path, (stamp, digest) in looked_at.items() if self._keeps_stats]
-        tool = _tool()
+        tool = identity_digest()
         facts = [(each.digest, tool, *astuple(each)[1:]) for each in learned]
 
         def write(database: sqlite3.Connection) -> None:
@@ -219,11 +219,6 @@ def _shrink(database: sqlite3.Connection, table: str, length: str) -> None:
     with database:
         database.executemany(f"DELETE FROM {table} WHERE rowid = ?", gone)
     database.execute("VACUUM")
-
-
-def _tool() -> bytes:
-    """Return what stands for this tool: another one may see other facts in the same bytes."""
-    return digest_of_text(repr(own_identity()))
 
 
 def _whole(data: bytes) -> bytes | None:
