@@ -22,7 +22,7 @@ from codemods.review.html.diff_rows import colours, rows
 from codemods.review.html.graph import draw
 from codemods.review.html.places import place, with_verdicts
 from codemods.review.html.templates import read, template
-from codemods.review.patch_view import first_change, line_counts
+from codemods.review.patch_view import first_change
 from codemods.review.report import Report
 from codemods.review.say import WORDS
 from codemods.review.terminal import explain
@@ -51,7 +51,6 @@ def render(report: Report, verdicts: Mapping[str, Any] | None = None) -> str:
         draw=draw,
         explain=explain,
         first_change=first_change,
-        line_counts=line_counts,
         data=_data(report.decisions),
         version=codemods.__version__,
         style=style,
