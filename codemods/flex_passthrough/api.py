@@ -53,7 +53,8 @@ def plan(
         paths: files and folders.
         settings: the options; the defaults if left out.
         progress: told (what is done, steps done, steps in all).
-        memory: what earlier runs found out about files, and what this one adds to it.
+        memory: what earlier runs found out about files, and what this one adds to it. Without, trees
+            of one run take from each other what is the same, and nothing is kept.
     """
     chosen = settings or Settings()
     problems: list[Problem] = []
@@ -65,6 +66,8 @@ def plan(
             problems.append(error.problem)
         else:
             trees.setdefault(tree.import_root, (tree, []))[1].append(tree.root)
+    if memory is None and len(trees) > 1:
+        memory = Memory()  # the trees may be copies of each other
     root = _common([path for _, below in trees.values() for path in below])
     try:
         with _no_collection():

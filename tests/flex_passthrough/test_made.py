@@ -83,12 +83,13 @@ def test_other_settings_are_other_results(write_tree, memory):
         assert render_patch(plan([root / "pkg"], settings, memory=memory)) == render_patch(expected)
 
 
-def test_copies_in_one_run_are_analysed_once(write_tree, memory, applied):
+@pytest.mark.parametrize("remembers", [True, False])
+def test_copies_in_one_run_are_analysed_once(write_tree, memory, applied, remembers):
     one = write_tree(FILES)
     root = one.parent
     shutil.copytree(one, root / "two")
     one.rename(root / "one")
-    proposed = plan([root / "one/pkg", root / "two/pkg"], Settings(), memory=memory)
+    proposed = plan([root / "one/pkg", root / "two/pkg"], Settings(), memory=memory if remembers else None)
     first, second = (draft.index.work for draft in proposed.drafts)
     assert first.functions_evaluated > 0 == second.functions_evaluated
     assert len(applied) == 2

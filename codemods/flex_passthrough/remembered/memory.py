@@ -51,13 +51,13 @@ class Memory:
     """What is remembered in a file. Where that cannot be used nothing is, and nothing fails.
 
     Args:
-        file: the file, which need not be there.
+        file: the file, which need not be there; None keeps all in this process, until it is closed.
         keeps_stats: whether files are known again by their path and stat; copies that come and go are not.
 
     The file is opened when it is first asked for, and stays open until :meth:`close`.
     """
 
-    def __init__(self, file: Path, *, keeps_stats: bool = True) -> None:
+    def __init__(self, file: Path | None = None, *, keeps_stats: bool = True) -> None:
         self.file = file
         self._keeps_stats = keeps_stats
         self._database: sqlite3.Connection | None = None
@@ -181,7 +181,8 @@ class Memory:
             return otherwise
         try:
             if self._database is None:
-                self.file.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+                if self.file is not None:
+                    self.file.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
                 self._database = self._connect()
             return work(self._database)
         except (OSError, ValueError, sqlite3.Error):
@@ -190,7 +191,7 @@ class Memory:
             return otherwise
 
     def _connect(self) -> sqlite3.Connection:
-        database = sqlite3.connect(self.file, timeout=_SECONDS_TO_WAIT)
+        database = sqlite3.connect(self.file or ":memory:", timeout=_SECONDS_TO_WAIT)
         try:
             (form,) = database.execute("PRAGMA user_version").fetchone()
             if form != _FORM:
@@ -200,7 +201,8 @@ class Memory:
             raise
         except sqlite3.DatabaseError:  # it is no database any more: the next run makes a new one
             database.close()
-            self.file.unlink(missing_ok=True)
+            if self.file is not None:
+                self.file.unlink(missing_ok=True)
             raise
         return database
 
