@@ -60,7 +60,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--release", action="append", help="a release of transformers (repeatable)")
     parser.add_argument("--rounds", type=int, default=3)
-    parser.add_argument("--only", help="names of tools, with commas")
+    parser.add_argument("--only", action="append", help="the name of a tool (repeatable)")
     parser.add_argument("--quick", action="store_true", help="one release, one round, no slow tools")
     parser.add_argument("--no-copies", action="store_true", help="no folders of 2, 4 and 8 copies")
     options = parser.parse_args()
@@ -68,7 +68,7 @@ def main() -> None:
     rounds = 1 if options.quick else options.rounds
     chosen = [tool for tool in TOOLS if not (options.quick and tool.is_slow)]
     if options.only:
-        chosen = [tool for tool in TOOLS if tool.name in options.only.split(",")]
+        chosen = [tool for tool in TOOLS if tool.name in options.only]
     compile_all()
     parts = []
     for release in releases:
