@@ -6,7 +6,7 @@ A file whose stat is what it was when an earlier run looked is not read again.
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
@@ -68,8 +68,8 @@ class Known(Protocol):
     def stats(self, folder: Path) -> Mapping[str, tuple[Stamp, bytes]]:
         """Return the stat and the content's digest of files below a folder, by their path."""
 
-    def facts(self, digests: Iterable[bytes]) -> Mapping[bytes, Facts]:
-        """Return what is known of contents."""
+    def facts(self, digest: bytes) -> Facts | None:
+        """Return what is known of a content."""
 
 
 class FileFacts:
@@ -91,36 +91,28 @@ class FileFacts:
     def of(self, path: Path) -> Facts:
         """Return the facts of the file at ``path``."""
         if path not in self._facts:
-            self.look_at([path])
+            self._facts[path] = self._found_out(path)
         return self._facts[path]
 
-    def look_at(self, paths: Iterable[Path]) -> None:
-        """Find out the facts of many files at once."""
-        digests = {path: self._digest(path) for path in paths if path not in self._facts}
-        known = self._known.facts(digests.values()) if self._known is not None else {}
-        for path, digest in digests.items():
-            self._facts[path] = known.get(digest) or self._learn(path, digest)
-
-    def _digest(self, path: Path) -> bytes:
-        """Return the digest of a file's content; empty where it cannot be read."""
+    def _found_out(self, path: Path) -> Facts:
         try:
             status = path.stat()
             stamp = status.st_size, status.st_mtime_ns
-            known = self._stats.get(str(path))
-            if known is not None and known[0] == stamp:
-                return known[1]
-            digest = digest_of(read_bytes(path, path.name))
+            was, digest = self._stats.get(str(path), (None, b""))
+            known = self._of_content(digest) if was == stamp else None
+            if known is not None:
+                return known
+            data = read_bytes(path, path.name)
         except (OSError, SourceError):
-            return b""
+            return Facts(b"")
+        digest = digest_of(data)
         if status.st_mtime_ns < self._began - TICK:
             self.looked_at[str(path)] = stamp, digest
-        return digest
+        known = self._of_content(digest)
+        if known is None:
+            known = Facts.of(data)
+            self.learned.append(known)
+        return known
 
-    def _learn(self, path: Path, digest: bytes) -> Facts:
-        try:
-            facts = Facts.of(read_bytes(path, path.name)) if digest else Facts(b"")
-        except SourceError:
-            return Facts(b"")
-        if digest:
-            self.learned.append(facts)
-        return facts
+    def _of_content(self, digest: bytes) -> Facts | None:
+        return self._known.facts(digest) if self._known is not None else None

@@ -80,16 +80,15 @@ class Memory:
 
         return self._with(read, {})
 
-    def facts(self, digests: Iterable[bytes]) -> dict[bytes, Facts]:
-        """Return what is known of contents."""
+    def facts(self, digest: bytes) -> Facts | None:
+        """Return what is known of a content."""
         query = "SELECT models, patches, origins, suppressions FROM facts WHERE digest = ? AND tool = ?"
-        tool = identity_digest()
 
-        def read(database: sqlite3.Connection) -> dict[bytes, Facts]:
-            rows = ((digest, database.execute(query, (digest, tool)).fetchone()) for digest in digests)
-            return {digest: Facts(digest, *map(bool, row)) for digest, row in rows if row is not None}
+        def read(database: sqlite3.Connection) -> Facts | None:
+            row = database.execute(query, (digest, identity_digest())).fetchone()
+            return Facts(digest, *map(bool, row)) if row is not None else None
 
-        return self._with(read, {})
+        return self._with(read, None)
 
     def keep_facts(self, looked_at: Mapping[str, tuple[Stamp, bytes]], learned: Iterable[Facts]) -> None:
         """Remember the stat and digest of files by their path, and what contents tell."""
@@ -193,6 +192,8 @@ class Memory:
     def _connect(self) -> sqlite3.Connection:
         database = sqlite3.connect(self.file or ":memory:", timeout=_SECONDS_TO_WAIT)
         try:
+            # To wait for the disk would keep a run; what it loses with the power is found out again.
+            database.execute("PRAGMA synchronous = OFF")
             (form,) = database.execute("PRAGMA user_version").fetchone()
             if form != _FORM:
                 database.executescript(_TABLES)

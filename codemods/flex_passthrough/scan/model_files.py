@@ -35,7 +35,6 @@ def find_model_files(index: Index, files: Sequence[Path], answers: Answers) -> M
     The models around a class that gets a function from outside are looked at with it.
     """
     facts = answers.facts
-    facts.look_at(files)
     named = set(files)
     found: dict[Path, None] = {}
     may_patch = []
