@@ -82,7 +82,7 @@ class Repository:
 
     @property
     def problems(self) -> tuple[Problem, ...]:
-        """What could not be read, found or followed so far."""
+        """What could not be read, found or followed so far in this run."""
         return tuple(dict.fromkeys([*self.layout.problems, *self._problems]))
 
     def definition(self, path: Path, qualname: str) -> Definition | None:
