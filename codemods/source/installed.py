@@ -27,6 +27,14 @@ def installed_package(name: str, interpreter: Path | None = None) -> Path | None
     return folder if folder is not None and _is_package(folder) else None
 
 
+def installed_version(name: str) -> str:
+    """Return the version of a package that is installed where this runs; empty where it is not."""
+    if installed_package(name) is None:
+        return ""
+    found = next(iter(_distributions(name, [Path(entry) for entry in sys.path])), None)
+    return found.version if found is not None else ""
+
+
 def _is_package(folder: Path) -> bool:
     return (folder / "__init__.py").is_file()
 

@@ -126,3 +126,18 @@ def test_plan_with_problems_is_made_for_each(fork, planned):
     first, _ = planned(fork("one", broken))
     _, was_worked_out = planned(fork("two", {**broken, TRAINER: "X = 1\n"}))
     assert first.summary["problems"] and was_worked_out
+
+
+def test_another_installed_library_is_another_plan(fork, planned, tmp_path, monkeypatch):
+    """What models outside a library inherit is read there."""
+    here = fork("one")
+    planned(here)
+    assert not planned(here)[1]
+    place = tmp_path / "site"
+    (place / "transformers").mkdir(parents=True)
+    (place / "transformers/__init__.py").touch()
+    (place / "transformers-9.9.dist-info").mkdir()
+    (place / "transformers-9.9.dist-info/METADATA").write_text("Name: transformers\nVersion: 9.9\n")
+    monkeypatch.syspath_prepend(str(place))
+    assert planned(here)[1]
+    assert not planned(fork("two", {TRAINER: "X = 1\n"}))[1]

@@ -15,9 +15,11 @@ from codemods.fleet.sources.source import tells
 from codemods.fleet.stages.bench import Bench
 from codemods.flex_passthrough.era import INTEGRATION
 from codemods.flex_passthrough.identity import identity_digest
+from codemods.flex_passthrough.library import NAME
 from codemods.flex_passthrough.plan import Plan
 from codemods.flex_passthrough.remembered.facts import Facts
 from codemods.source.digest import digest_of, digest_of_text
+from codemods.source.installed import installed_version
 
 # Repositories with more files than that which no plan was made with are none that differ in a few.
 _MOST_NEW = 200
@@ -76,8 +78,8 @@ def _question(bench: Bench) -> bytes:
         for path, blob in sorted(bench.survey.files.items())
         if tells(path)
     }
-    asked = (identity_digest().hex(), bench.entry.options, bench.entry.subdirectory, bench.label, files)
-    return digest_of_text(json.dumps(asked, sort_keys=True, default=str))
+    about = (bench.entry.options, bench.entry.subdirectory, bench.label, installed_version(NAME))
+    return digest_of_text(json.dumps([identity_digest().hex(), about, files], sort_keys=True, default=str))
 
 
 def _have_no_part(bench: Bench, paths: list[str]) -> bool:

@@ -17,6 +17,7 @@ from codemods.fleet.stages.series import dump, series
 from codemods.fleet.task import Finished
 from codemods.flex_passthrough import api
 from codemods.flex_passthrough.config import ConfigError, load_config
+from codemods.flex_passthrough.library import NAME
 from codemods.flex_passthrough.proposed import RegenerationError
 from codemods.flex_passthrough.settings import Mode, Settings
 from codemods.review.change import relative_names
@@ -24,9 +25,10 @@ from codemods.review.finding import Status
 from codemods.review.html.page import render as render_html
 from codemods.review.json_report import render_json
 from codemods.rewrite.diff import unified_diff
+from codemods.source.installed import installed_version
 
 # Changes when the artifacts of a plan do.
-_FORM = 4
+_FORM = 5
 # What only other stages read.
 _INNER = ("summary.json", "series.json")
 
@@ -34,7 +36,9 @@ _INNER = ("summary.json", "series.json")
 def plan_key(bench: Bench) -> str:
     """Return a digest of all that the plan depends on."""
     own_name = bench.label if "__init__.py" in bench.survey.files else ""
-    parts = [codemods.__version__, _FORM, bench.content, bench.entry.subdirectory, own_name]
+    # Models outside a library inherit from the one that is installed.
+    library = installed_version(NAME)
+    parts = [codemods.__version__, _FORM, bench.content, bench.entry.subdirectory, own_name, library]
     options = json.dumps(bench.entry.options, sort_keys=True)
     return hashlib.sha256("\0".join([*map(str, parts), options]).encode()).hexdigest()
 
