@@ -154,8 +154,12 @@ def warm(trees: Sequence[Path]) -> None:
 def touch_model(trees: Sequence[Path]) -> None:
     """Change one model file, with the cache full."""
     warm(trees)
-    model = trees[0] / MODEL
-    model.write_text(model.read_text(encoding="utf-8") + "# changed\n", encoding="utf-8")
+    touch(trees[0] / MODEL)
+
+
+def touch(file: Path) -> None:
+    """Add a comment to a file."""
+    file.write_text(file.read_text(encoding="utf-8") + "# changed\n", encoding="utf-8")
 
 
 def warm_hook(trees: Sequence[Path]) -> None:
@@ -166,8 +170,7 @@ def warm_hook(trees: Sequence[Path]) -> None:
 def touch_hooked(trees: Sequence[Path]) -> None:
     """Change the file that the hook looks at, with the cache full."""
     warm_hook(trees)
-    model = trees[0] / MODEL
-    model.write_text(model.read_text(encoding="utf-8") + "# changed\n", encoding="utf-8")
+    touch(trees[0] / MODEL)
 
 
 def hooked(trees: Sequence[Path]) -> list[str] | None:

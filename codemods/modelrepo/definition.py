@@ -88,20 +88,23 @@ def starts_in(module: Module) -> Sequence[tuple[int, str]]:
 
     Lines alone tell this of most files.
     """
+    told = _starts_by_lines(module)
+    return [(each.first_line, each.qualname) for each in extents_in(module)] if told is None else told
+
+
+def _starts_by_lines(module: Module) -> list[tuple[int, str]] | None:
     cut = outline(module.source.text)
     if cut is None or _INNER.search(cut.rest):
-        return [(each.first_line, each.qualname) for each in extents_in(module)]
+        return None
     found = []
     for piece in cut.pieces:
         found.append((piece.first_line, piece.name))
         if piece.kind == "class":
             inner = outline_class(piece)
-            if (
-                inner is None
-                or _INNER.search(inner.rest)
-                or any(each.kind == "class" for each in inner.pieces)
-            ):
-                return [(each.first_line, each.qualname) for each in extents_in(module)]
+            if inner is None or _INNER.search(inner.rest):
+                return None
+            if any(each.kind == "class" for each in inner.pieces):
+                return None
             found += [(each.first_line, f"{piece.name}.{each.name}") for each in inner.pieces]
     return found
 

@@ -33,27 +33,24 @@ class ModularGraph:
             self._sources[modular] = tuple(self._imported_by(modular))
         return self._sources[modular]
 
-    def in_order(self, modulars: Iterable[Path]) -> Iterator[Path]:
-        """Yield some modular files, parents before their children; only these are looked into."""
-        wanted = set(modulars)
-        waits_for = {
-            modular: [parent for parent in self._parents_of(modular) if parent in wanted]
-            for modular in wanted
-        }
-        yield from (modular for layer in layers(waits_for) for modular in layer)
-
     @cached_property
     def parents(self) -> dict[Path, tuple[Path, ...]]:
         """The modular files that must be converted before each modular file."""
         return {modular: self._parents_of(modular) for modular in self.layout.modulars}
 
-    @cached_property
-    def levels(self) -> tuple[tuple[Path, ...], ...]:
-        """The modular files, parents in earlier levels than their children, in stable order.
+    def levels(self, modulars: Iterable[Path]) -> tuple[tuple[Path, ...], ...]:
+        """Sort some modular files, parents in earlier levels than their children, in stable order.
 
-        Those that import each other in a circle have no order; each gets a level of its own.
+        Those that import each other in a circle have no order; each gets a level of its own. No others are
+        looked into.
         """
-        return layers(self.parents)
+        wanted = set(modulars)
+        return layers(
+            {
+                modular: [parent for parent in self._parents_of(modular) if parent in wanted]
+                for modular in wanted
+            }
+        )
 
     @property
     def problems(self) -> tuple[Problem, ...]:

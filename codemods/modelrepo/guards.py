@@ -13,6 +13,7 @@ import contextlib
 from collections.abc import Callable, Iterable, Mapping, Sequence, Set
 from dataclasses import dataclass
 from functools import lru_cache, partial
+from itertools import chain
 from pathlib import Path
 from typing import Protocol
 
@@ -64,10 +65,10 @@ def settle_guards(
     index, layout = repository.index, repository.layout
     graph = ModularGraph(index, layout)
     settled = dict(texts)
-    changed = {path: modular for path in texts if (modular := layout.modular_of(path)) in layout.generated_by}
-    for modular in graph.in_order(modular for modular in changed.values() if modular is not None):
+    changed = {path: modular for path in texts if (modular := layout.modular_of(path)) is not None}
+    for modular in chain.from_iterable(graph.levels(changed.values())):
         files = (modular, *graph.sources_of(modular))
-        for path in layout.generated_by[modular]:
+        for path in layout.generated_by.get(modular, ()):
             if path in changed:
                 edited = [
                     digest_of_text(settled[each]) if each in settled else b"" for each in (path, *files)

@@ -6,7 +6,7 @@ with all that it depends on, and given again for as long as that is the same.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Protocol, TypeVar
 
@@ -39,12 +39,19 @@ class Remembered(Protocol):
     def get(
         self, question: tuple[object, ...], content: Callable[[str], bytes | None]
     ) -> tuple[Any, frozenset[str]] | None:
-        """Return an answer whose dependencies all have the ``content`` that they had, and their names."""
+        """Return an answer whose dependencies all have the ``content`` that they had, and their names.
+
+        The problems that were met for it are met again.
+        """
 
     def add(
-        self, question: tuple[object, ...], depends_on: Mapping[str, bytes | None], answer: object
+        self,
+        question: tuple[object, ...],
+        depends_on: Mapping[str, bytes | None],
+        answer: object,
+        problems: Sequence[tuple[Path, Problem]] = (),
     ) -> None:
-        """Take note of an answer."""
+        """Take note of an answer, and of the problems that were met on the way."""
 
 
 class Recall:
@@ -129,15 +136,8 @@ class Recall:
             self._looked_at.pop()
 
     def _known(self, question: Question) -> tuple[Any, frozenset[str]] | None:
-        """Return what an earlier run answered; the problems that it met are those of this one, too."""
-        if self._remembered is None:
-            return None
-        known = self._remembered.get(self._plain(question), self._content)
-        if known is None:
-            return None
-        (answer, problems), behind = known
-        self._index.take_over(problems)
-        return answer, behind
+        """Return what an earlier run answered."""
+        return self._remembered.get(self._plain(question), self._content) if self._remembered else None
 
     def _keep(self, question: Question) -> None:
         """Let later runs know an answer."""
@@ -147,8 +147,8 @@ class Recall:
         layout = {name for name in looked_at if name.startswith(LAYOUT)}
         behind = self._index.content_behind(looked_at - layout)
         depends_on = behind | {name: self._content(name) for name in layout}
-        problems: list[tuple[Path, Problem]] = self._index.problems_of(self._index.paths_of(behind))
-        self._remembered.add(self._plain(question), depends_on, (answer, problems))
+        problems = self._index.problems_of(self._index.paths_of(behind))
+        self._remembered.add(self._plain(question), depends_on, answer, problems)
 
     def _content(self, name: str) -> bytes | None:
         """Return the content of a module, or of what the layout says."""

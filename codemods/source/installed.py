@@ -19,20 +19,27 @@ def installed_package(name: str, interpreter: Path | None = None) -> Path | None
         interpreter: a Python whose environment is looked into. It is not started. None looks into
             the environment that this runs in.
     """
-    places = [Path(entry) for entry in sys.path] if interpreter is None else site_packages(interpreter)
-    if not any(_is_package(place / name) for place in places):
-        return None  # as mostly: what reads metadata takes longer to load than a run may take
-    found = next(iter(_distributions(name, places)), None)
-    folder = Path(str(found.locate_file(name))) if found is not None else None
-    return folder if folder is not None and _is_package(folder) else None
+    found = _distribution(name, interpreter)
+    return _folder(found, name) if found is not None else None
 
 
 def installed_version(name: str) -> str:
     """Return the version of a package that is installed where this runs; empty where it is not."""
-    if installed_package(name) is None:
-        return ""
-    found = next(iter(_distributions(name, [Path(entry) for entry in sys.path])), None)
+    found = _distribution(name)
     return found.version if found is not None else ""
+
+
+def _distribution(name: str, interpreter: Path | None = None) -> Distribution | None:
+    """Return the distribution of a package, if its source lies beside its metadata."""
+    places = [Path(entry) for entry in sys.path] if interpreter is None else site_packages(interpreter)
+    if not any(_is_package(place / name) for place in places):
+        return None  # as mostly: what reads metadata takes longer to load than a run may take
+    found = next(iter(_distributions(name, places)), None)
+    return found if found is not None and _is_package(_folder(found, name)) else None
+
+
+def _folder(distribution: Distribution, name: str) -> Path:
+    return Path(str(distribution.locate_file(name)))
 
 
 def _is_package(folder: Path) -> bool:

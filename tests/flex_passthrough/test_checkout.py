@@ -217,5 +217,7 @@ def test_in_place_edits_only_what_offends(case: Case) -> None:
 def test_graph_has_every_modular_file_once_and_no_circle(case: Case) -> None:
     repository = Repository(Index(locate_tree(case.root)), discover([case.root / "src"]).files)
     graph = ModularGraph(repository.index, repository.layout)
-    assert sorted(modular for level in graph.levels for modular in level) == list(repository.layout.modulars)
+    assert sorted(modular for level in graph.levels(repository.layout.modulars) for modular in level) == list(
+        repository.layout.modulars
+    )
     assert graph.problems == ()

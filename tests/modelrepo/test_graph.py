@@ -56,7 +56,7 @@ def test_long_chain_needs_no_deep_stack() -> None:
 def test_parents_come_in_earlier_levels(grove: Path, read: Read) -> None:
     repository = read(grove)
     graph = ModularGraph(repository.index, repository.layout)
-    assert [[modular.parent.name for modular in level] for level in graph.levels] == [
+    assert [[modular.parent.name for modular in level] for level in graph.levels(graph.layout.modulars)] == [
         ["birch", "elm2", "fern"],
         ["cedar", "rowan", "sorrel"],
         ["yew"],

@@ -6,7 +6,7 @@ An answer of an earlier run is given again where everything behind it has the co
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +16,7 @@ from codemods.flex_passthrough.remembered.memory import Depends, Memory
 from codemods.flex_passthrough.remembered.portable import Portable, folders_of
 from codemods.maskflow.index import Index
 from codemods.source.digest import digest_of_text
+from codemods.source.problem import Problem
 
 
 class Answers:
@@ -56,6 +57,8 @@ class Answers:
     ) -> tuple[Any, frozenset[str]] | None:
         """Return an answer that still holds, and the names of what it depends on.
 
+        The problems that were met for it are met again.
+
         Args:
             question: what is asked; all of it is written out.
             content: tells the content by name, if answers depend on more than modules.
@@ -67,18 +70,32 @@ class Answers:
         )
         if known is not None:
             with contextlib.suppress(Exception):  # whatever is wrong with it, it is none
-                answer = self.portable.unpack(known[0])
+                packed, problems = self.portable.unpack(known[0])
+                answer = self.portable.unpack(packed)
+                self._index.take_over(problems)
                 self.depends_on |= known[1]
                 return answer, known[1]
         return None
 
     def add(
-        self, question: tuple[object, ...], depends_on: Mapping[str, bytes | None], answer: object
+        self,
+        question: tuple[object, ...],
+        depends_on: Mapping[str, bytes | None],
+        answer: object,
+        problems: Sequence[tuple[Path, Problem]] = (),
     ) -> None:
-        """Take note of an answer, or of the bytes that :attr:`portable` made of one."""
+        """Take note of an answer, or of the bytes that :attr:`portable` made of one.
+
+        Args:
+            question: what was asked.
+            depends_on: the content of all behind the answer, by name.
+            answer: plain data.
+            problems: what was met on the way, each with its file.
+        """
         if self.memory is not None:
             packed = answer if isinstance(answer, bytes) else self.portable.pack(answer)
-            self._new.append((self._key(question), depends_on, packed))
+            data = self.portable.pack((packed, problems))
+            self._new.append((self._key(question), depends_on, data))
 
     def keep(self) -> None:
         """Let later runs know all that was noted since the last time."""

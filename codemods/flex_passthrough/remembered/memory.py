@@ -22,7 +22,7 @@ LARGEST = 128 * 1024 * 1024
 # Files that are known. Beyond that all are forgotten: most will be of trees that are gone.
 MOST_FILES = 200_000
 
-_FORM = 5
+_FORM = 6
 _TABLES = f"""
 BEGIN IMMEDIATE;
 DROP TABLE IF EXISTS stats;

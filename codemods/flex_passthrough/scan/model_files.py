@@ -56,12 +56,10 @@ def _patches(index: Index, path: Path, answers: Answers) -> bool:
     question = "patches", index.name_of(path), answers.facts.of(path).digest
     known = answers.get(question)
     if known is not None:
-        found, problems = known[0]
-        index.take_over(problems)
-        return bool(found)
+        return bool(known[0])
     found = bool(attached_by(index, [path]))
     behind = index.content_behind([index.name_of(path)])
-    answers.add(question, behind, (found, index.problems_of(index.paths_of(behind))))
+    answers.add(question, behind, found, index.problems_of(index.paths_of(behind)))
     return found
 
 
