@@ -32,6 +32,8 @@ _CLASSES = {
     "xdigit": "0-9a-fA-F",
 }
 _SPECIAL = re.compile(r"[*?\[\\]")
+# Git takes off the plain start of a pattern first, and what is left of `lib**/x` begins with `**/`.
+_START_OF_NAME = re.compile(r"[^*?\[\\]*[^*?\[\\/](?=\*\*+(?:/|$))")
 
 
 @dataclass(frozen=True)
@@ -41,17 +43,24 @@ class Glob:
     Attributes:
         ignores: whether what it matches is ignored; not, if it began with ``!``.
         only_folders: whether it speaks of folders only.
+        start: what the path begins with; taken off before its names are tested.
         parts: a test for each name on the way; None for any number of folders.
     """
 
     ignores: bool
     only_folders: bool
+    start: str
     parts: tuple[_Test | None, ...]
 
     def matches(self, names: Sequence[str], *, is_folder: bool) -> bool:
         """Say whether it speaks of the path with these names."""
         if self.only_folders and not is_folder:
             return False
+        if self.start:
+            path = "/".join(names)
+            if not path.startswith(self.start):
+                return False
+            names = path[len(self.start) :].split("/")
         at = part = 0
         retry: tuple[int, int] | None = None  # behind the last None: which part, and from which name on
         while at < len(names):
@@ -84,11 +93,11 @@ def read_glob(line: str) -> Glob | None:
     text = text if ignores else text[1:]
     only_folders = text.endswith("/")
     text = text[:-1] if only_folders else text
-    names = text.split("/")
-    if len(names) == 1:
-        return Glob(ignores, only_folders, (None, _name(text)))
-    if not names[0]:
-        del names[0]
+    if "/" not in text:
+        return Glob(ignores, only_folders, "", (None, _name(text)))
+    text = text.removeprefix("/")
+    start = _START_OF_NAME.match(text)
+    names = text[start.end() if start else 0 :].split("/")
     parts: list[_Test | None] = []
     for name in names:
         if len(name) < 2 or name.strip("*"):
@@ -97,7 +106,7 @@ def read_glob(line: str) -> Glob | None:
             parts.append(None)
     if parts[-1] is None:  # what is in a folder, and not the folder
         parts.append(_anything)
-    return Glob(ignores, only_folders, tuple(parts))
+    return Glob(ignores, only_folders, start[0] if start else "", tuple(parts))
 
 
 def _without_spaces(line: str) -> str:

@@ -184,9 +184,15 @@ def test_same_files_as_git_lists(tmp_path: Path) -> None:
     assert found(tmp_path) == listed_by_git(tmp_path) == ["a.py", "keep/e.py", "lib/gen/c.py"]
 
 
+def test_stars_right_behind_the_start_of_a_name_cross_folders_as_in_git(tmp_path: Path) -> None:
+    make(tmp_path, "a/ab/b.py", "a/c.py", "ab.py", "lib/x/y.py", "lib/z.py", "libs/y.py", "keep/k.py", "k.py")
+    (tmp_path / ".gitignore").write_text("a**/b.py\nlib**/y.py\n/k*\n!/ke**\n")
+    assert found(tmp_path) == listed_by_git(tmp_path) == ["a/c.py", "keep/k.py", "lib/z.py"]
+
+
 _FOLDERS = ("", "a/", "ab/", "a/ab/", "a/ab/b/")
 _plain = ["a", "ab", "b", "*", "?", "[ab]", "a*", "*.py", "b.py", "*y", "*p", "[!a].py"]
-_odd = ["**", "a**", "*b*.*", "[[:alpha:]]*", r"\a*", "[]b-a]", "?.[a-p]?"]
+_odd = ["**", "a**", "a***", "*b*.*", "[[:alpha:]]*", r"\a*", "[]b-a]", "?.[a-p]?"]
 _segments = st.sampled_from([*_plain, *_odd])
 _patterns = st.builds(
     lambda parts, anchor, end: f"{anchor}{'/'.join(parts)}{end}",
