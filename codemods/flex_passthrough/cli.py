@@ -16,6 +16,7 @@ from codemods.flex_passthrough import output
 from codemods.flex_passthrough.cache import PlanCache, plan_of
 from codemods.flex_passthrough.command_line import GroupedCommand, with_options
 from codemods.flex_passthrough.interruption import attend
+from codemods.flex_passthrough.leaving import leave
 from codemods.flex_passthrough.options import Options
 from codemods.flex_passthrough.progress import ProgressBar
 from codemods.flex_passthrough.proposed import Proposed, RegenerationError
@@ -83,7 +84,11 @@ def main() -> None:
     gc.disable()  # a collection looks through millions of objects, most of which are needed to the end
     script = Path(sys.argv[0]).name
     # Completion is for the name under which the shell knows the command.
-    command(prog_name="flex-passthrough" if script == "flex-passthrough" else "flex_passthrough")
+    name = "flex-passthrough" if script == "flex-passthrough" else "flex_passthrough"
+    try:
+        command(prog_name=name)
+    except SystemExit as end:
+        leave(end.code if isinstance(end.code, int) else DONE)
 
 
 def _mend_stdin(options: Options, console: Console) -> None:

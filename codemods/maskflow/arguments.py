@@ -6,6 +6,7 @@ import ast
 from dataclasses import dataclass
 from functools import cached_property
 
+from codemods.maskflow.memo import kept
 from codemods.maskflow.values import NOTHING, UNKNOWN, Dict, List, Tuple, Value, has_block, union
 
 
@@ -42,15 +43,46 @@ class Arguments:
         return dict(self.keywords).get(name)
 
 
-def bind(signature: ast.arguments, given: Arguments) -> tuple[dict[str, Value], list[tuple[str, ast.expr]]]:
+@dataclass(frozen=True)
+class Signature:
+    """The parameters of a function: by place, by name, and what they are where nothing is given.
+
+    ``vararg`` and ``kwarg`` are the names behind ``*`` and ``**``.
+    """
+
+    positional: tuple[str, ...]
+    names: frozenset[str]
+    vararg: str | None
+    kwarg: str | None
+    defaults: tuple[tuple[str, ast.expr], ...]
+
+
+@kept
+def signature_of(written: ast.arguments) -> Signature:
+    """Return the parameters that are written in a function's head."""
+    positional = tuple(parameter.arg for parameter in [*written.posonlyargs, *written.args])
+    keyword_only = [parameter.arg for parameter in written.kwonlyargs]
+    defaults = list(zip(positional[len(positional) - len(written.defaults) :], written.defaults, strict=True))
+    defaults += [
+        (name, default)
+        for name, default in zip(keyword_only, written.kw_defaults, strict=True)
+        if default is not None
+    ]
+    return Signature(
+        positional,
+        frozenset((*positional, *keyword_only)),
+        written.vararg.arg if written.vararg is not None else None,
+        written.kwarg.arg if written.kwarg is not None else None,
+        tuple(defaults),
+    )
+
+
+def bind(signature: Signature, given: Arguments) -> tuple[dict[str, Value], list[tuple[str, ast.expr]]]:
     """Return what each parameter receives, and the (parameter, default) pairs that were not given."""
-    received: dict[str, Value] = {}
-    positional = [*signature.posonlyargs, *signature.args]
-    for parameter, value in zip(positional, given.positional, strict=False):
-        received[parameter.arg] = value
+    positional, accepted = signature.positional, signature.names
+    received: dict[str, Value] = dict(zip(positional, given.positional, strict=False))
     if signature.vararg is not None:
-        received[signature.vararg.arg] = frozenset({Tuple(given.positional[len(positional) :])})
-    accepted = {parameter.arg for parameter in [*positional, *signature.kwonlyargs]}
+        received[signature.vararg] = frozenset({Tuple(given.positional[len(positional) :])})
     extra: list[tuple[object, Value]] = []
     for name, value in given.keywords:
         if name in accepted:
@@ -58,19 +90,11 @@ def bind(signature: ast.arguments, given: Arguments) -> tuple[dict[str, Value], 
         else:
             extra.append((name, value))
     if signature.kwarg is not None:
-        received[signature.kwarg.arg] = frozenset({Dict(tuple(extra), given.rest)})
-    defaults = list(
-        zip(positional[len(positional) - len(signature.defaults) :], signature.defaults, strict=True)
-    )
-    defaults += [
-        (parameter, default)
-        for parameter, default in zip(signature.kwonlyargs, signature.kw_defaults, strict=True)
-        if default is not None
-    ]
-    missing = [(parameter.arg, default) for parameter, default in defaults if parameter.arg not in received]
-    named = {name for name, _ in missing}
-    for name in accepted - received.keys() - named:
-        received[name] = union(UNKNOWN, given.rest)
+        received[signature.kwarg] = frozenset({Dict(tuple(extra), given.rest)})
+    missing = [default for default in signature.defaults if default[0] not in received]
+    unnamed = accepted.difference(received, (name for name, _ in missing))
+    if unnamed:
+        received |= dict.fromkeys(unnamed, union(UNKNOWN, given.rest))
     return received, missing
 
 

@@ -6,7 +6,7 @@ import ast
 from typing import TYPE_CHECKING
 
 from codemods.maskflow import conditions, known, members, surface, targets
-from codemods.maskflow.arguments import Arguments, expand_double_star, expand_star
+from codemods.maskflow.arguments import Arguments, expand_double_star, expand_star, signature_of
 from codemods.maskflow.frame import Frame, last_name
 from codemods.maskflow.hierarchy import Hierarchy
 from codemods.maskflow.index import Function
@@ -201,6 +201,8 @@ def _call_outside(
 
 def _confirm(callee: Value, given: Arguments, node: ast.Call, frame: Frame, evaluator: Evaluator) -> None:
     """A value that a function made from a BlockMask is handed on as a mask: that is a mask method."""
+    if not evaluator.calls.marks:
+        return
     made = [list(origins(value)) for value in (*given.positional, *(value for _, value in given.keywords))]
     if not any(made):
         return
@@ -214,7 +216,7 @@ def _confirm(callee: Value, given: Arguments, node: ast.Call, frame: Frame, eval
             frame.record.confirmed.update(makers)
 
 
-def _signature(callee: Value, hierarchy: Hierarchy) -> list[str]:
+def _signature(callee: Value, hierarchy: Hierarchy) -> tuple[str, ...]:
     """Return the positional parameter names of what is called, if one function is."""
     for atom in callee:
         function: object = None
@@ -224,7 +226,6 @@ def _signature(callee: Value, hierarchy: Hierarchy) -> list[str]:
         elif isinstance(atom, Bound):
             function, bound = atom.function, atom.receiver is not None
         if isinstance(function, Function):
-            arguments = function.node.args
-            names = [parameter.arg for parameter in [*arguments.posonlyargs, *arguments.args]]
+            names = signature_of(function.node.args).positional
             return names[1:] if bound else names
-    return []
+    return ()

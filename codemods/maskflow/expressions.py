@@ -40,12 +40,14 @@ class Calls(Protocol):
         wide: whether anything may be given to a model, or tokens and masks only.
         eager: the model within the model that is being evaluated and runs eager attention.
         composition: which model stands inside another.
+        marks: whether anything was marked as made of a BlockMask.
     """
 
     generating: bool
     wide: bool
     eager: Class | None
     composition: Composition
+    marks: bool
 
     def invoke(
         self,

@@ -10,6 +10,9 @@ from codemods.maskflow.patches import Patch
 
 CLAIM = "_supports_flex_attn"
 
+# What all models of the library descend from.
+PRETRAINED_MODEL = "PreTrainedModel"
+
 # Bases that mark a torch model where its own source is not part of the tree.
 _TORCH_BASES = ("torch.nn.Module", "torch.nn.modules.module.Module")
 
@@ -74,9 +77,7 @@ class Hierarchy:
                 base.path in _TORCH_BASES
                 or base.path.startswith("torch.nn.")
                 or (
-                    base.path.endswith("PreTrainedModel")
-                    and "TF" not in base.path
-                    and "Flax" not in base.path
+                    base.path.endswith(PRETRAINED_MODEL) and "TF" not in base.path and "Flax" not in base.path
                 )
             )
             for base in self.linearize(cls)
@@ -85,7 +86,7 @@ class Hierarchy:
     def is_pretrained_model(self, cls: Class) -> bool:
         """Whether ``cls`` descends from a class named ``PreTrainedModel``, in the tree or outside."""
         return any(
-            (base.name if isinstance(base, Class) else base.path.rpartition(".")[2]) == "PreTrainedModel"
+            (base.name if isinstance(base, Class) else base.path.rpartition(".")[2]) == PRETRAINED_MODEL
             for base in self.linearize(cls)
         )
 

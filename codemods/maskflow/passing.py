@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from codemods.maskflow.arguments import Arguments, bind
+from codemods.maskflow.arguments import Arguments, bind, signature_of
+from codemods.maskflow.hierarchy import PRETRAINED_MODEL
 from codemods.maskflow.index import Function
 from codemods.maskflow.values import (
+    CONFIG,
     NONE,
     Atom,
     Bound,
@@ -30,12 +32,29 @@ def matters_without_mask(function: Function, receiver: Instance | ClassRef | Non
     return isinstance(receiver, Instance)
 
 
+def is_library_init(function: Function) -> bool:
+    """Whether a call is that of the library's own ``__init__`` of models.
+
+    It keeps the configuration and checks it, at some length and for each model anew. No mask has part in it.
+    """
+    return (
+        function.name == "__init__" and function.owner is not None and function.owner.name == PRETRAINED_MODEL
+    )
+
+
+def configuration_among(bound: Arguments) -> Value:
+    """Return what a model is given for its configuration, behind itself."""
+    return bound.keyword("config") or next(iter(bound.positional[1:]), CONFIG)
+
+
 def mask_parameters(
     function: Function, receiver: Instance | ClassRef | None, given: Arguments
 ) -> tuple[str, ...]:
     """Return the parameters under which a call hands over a BlockMask."""
+    if not given.carry_block():
+        return ()
     bound = given if receiver is None else given.shifted(NONE)
-    received, _ = bind(function.node.args, bound)
+    received, _ = bind(signature_of(function.node.args), bound)
     return tuple(name for name, value in received.items() if has_block(value))
 
 

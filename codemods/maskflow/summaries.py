@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import ast
-from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from collections.abc import Iterable
 from dataclasses import dataclass
 
-from codemods.maskflow.arguments import Arguments, bind
+from codemods.maskflow.arguments import Arguments, bind, signature_of
 from codemods.maskflow.composition import Composition
 from codemods.maskflow.expressions import Evaluator
 from codemods.maskflow.frame import Environment, Frame, Record
@@ -15,6 +14,8 @@ from codemods.maskflow.hierarchy import Hierarchy
 from codemods.maskflow.index import Assignment, Class, Function, Index, Module
 from codemods.maskflow.passing import (
     as_whole,
+    configuration_among,
+    is_library_init,
     is_one_mask,
     marked,
     mask_parameter,
@@ -27,7 +28,6 @@ from codemods.maskflow.sites import Step
 from codemods.maskflow.statements import result, run
 from codemods.maskflow.values import (
     BLOCK,
-    CONFIG,
     NONE,
     UNKNOWN,
     ClassRef,
@@ -69,6 +69,7 @@ class Summaries:
         eager: the model within it that is being evaluated and runs eager attention.
         composition: which model stands inside another.
         comes_back: whether a function that was handed a BlockMask ever came back.
+        marks: whether anything was marked as made of a BlockMask.
     """
 
     def __init__(self, index: Index, hierarchy: Hierarchy) -> None:
@@ -88,6 +89,7 @@ class Summaries:
         self._instances: dict[tuple[object, ...], Instance] = {}
         self._module_values: dict[ast.expr, Value] = {}
         self.comes_back: dict[Function, bool] = {}
+        self.marks = False
         self._depth = 0
 
     def take_as_mended(self, lost: Iterable[Function]) -> None:
@@ -143,6 +145,7 @@ class Summaries:
             return value  # handed back, or handed to something unknown that may well hand it back
         if value == NONE:
             return value  # on purpose, as for any mask of four dimensions
+        self.marks = True
         if not is_one_mask(value):
             self.several |= {function} if sites else set()
             return value | marked(value, function)
@@ -171,36 +174,40 @@ class Summaries:
             parameter: under which name it is handed a BlockMask.
             line: where the call stands.
         """
-        with self._as(receiver):
-            bound = given if receiver is None else given.shifted(frozenset({receiver}))
-            key = (function, bound, self.generating, self.wide, self.eager)
-            known_outcome = self._outcomes.get(key)
-            if known_outcome is None:
-                if key in self._active or self._depth >= _DEEPEST:
-                    return UNKNOWN
-                step = Step(function, parameter, frame.module.path, line)
-                steps = (*frame.steps, step) if given.carry_block() else frame.steps
-                self._active.add(key)
-                self._depth += 1
-                try:
-                    known_outcome = self._run(function, receiver, bound, steps)
-                finally:
-                    self._depth -= 1
-                    self._active.discard(key)
-                self._outcomes[key] = known_outcome
-            frame.record.add(known_outcome.record)
-            return known_outcome.value
-
-    @contextmanager
-    def _as(self, receiver: Instance | ClassRef | None) -> Iterator[None]:
-        """Run eager attention for as long as a method of an object that runs it is evaluated."""
         outside = self.eager
         if isinstance(receiver, Instance):
             self.eager = receiver.eager or outside
         try:
-            yield
+            bound = given if receiver is None else given.shifted(frozenset({receiver}))
+            key = (function, bound, self.generating, self.wide, self.eager)
+            outcome = self._outcomes.get(key)
+            if outcome is None:
+                if key in self._active or self._depth >= _DEEPEST:
+                    return UNKNOWN
+                step = Step(function, parameter, frame.module.path, line)
+                steps = (*frame.steps, step) if given.carry_block() else frame.steps
+                outcome = self._outcomes[key] = self._entered(key, function, receiver, bound, steps)
         finally:
             self.eager = outside
+        frame.record.add(outcome.record)
+        return outcome.value
+
+    def _entered(
+        self,
+        key: tuple[object, ...],
+        function: Function,
+        receiver: Instance | ClassRef | None,
+        bound: Arguments,
+        steps: tuple[Step, ...],
+    ) -> _Outcome:
+        """Evaluate a call; where it comes to itself again, nothing is known of what that gives."""
+        self._active.add(key)
+        self._depth += 1
+        try:
+            return self._run(function, receiver, bound, steps)
+        finally:
+            self._depth -= 1
+            self._active.discard(key)
 
     def _run(
         self,
@@ -210,9 +217,12 @@ class Summaries:
         steps: tuple[Step, ...],
         outer: Frame | None = None,
     ) -> _Outcome:
+        if isinstance(receiver, Instance) and is_library_init(function):
+            receiver.attributes["config"] = configuration_among(bound)
+            return _Outcome(NONE, Record())
         self.index.work.functions_evaluated += 1
         node = function.node
-        env, missing = bind(node.args, bound)
+        env, missing = bind(signature_of(node.args), bound)
         frame = Frame(
             function.module,
             function,
@@ -288,14 +298,11 @@ class Summaries:
         if made is None:
             made = self._instances[key] = Instance(cls, self.eager, number=self.index.work.objects_made)
             self.index.work.objects_made += 1
-            owner, init = self.hierarchy.find_with_owner(cls, "__init__")
-            if isinstance(init, Function) and owner is not None and self._depth < _DEEPEST:
-                if owner.name == "PreTrainedModel":
-                    made.attributes["config"] = next(iter(given.positional), CONFIG)
-                else:
-                    self._depth += 1
-                    self._run(init, made, given.shifted(frozenset({made})), ())
-                    self._depth -= 1
+            init = self.hierarchy.find(cls, "__init__")
+            if isinstance(init, Function) and self._depth < _DEEPEST:
+                self._depth += 1
+                self._run(init, made, given.shifted(frozenset({made})), ())
+                self._depth -= 1
         return made
 
     # -- values outside functions ----------------------------------------------------------------

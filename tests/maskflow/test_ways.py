@@ -42,6 +42,29 @@ def test_mask_method_that_needs_labels(follow):
     assert [reach.ways[method.function].value for method in reach.methods] == ["inputs"]
 
 
+def test_configuration_is_what_a_model_was_given_whatever_the_library_makes_of_it(follow):
+    """4.5x of transformers checks the attention implementation first, and keeps what comes of that."""
+    reach = follow("""
+        class PreTrainedModel(torch.nn.Module):
+            _supports_flex_attn = True
+
+            def __init__(self, config):
+                self.config = self._checked(config)
+
+            def _checked(self, config):
+                return checks.checked(config)
+
+        class Model(PreTrainedModel):
+            def __init__(self, config):
+                super().__init__(config)
+
+            def forward(self, input_ids=None, attention_mask=None):
+                if self.config.output_router_logits:
+                    attention_mask.dim()
+        """)
+    assert [site.way.value for site in reach.sites] == ["inputs"]
+
+
 OTHER_MASKS = {
     "decoder_mask_without_decoder_tokens": (
         "decoder_attention_mask=None",

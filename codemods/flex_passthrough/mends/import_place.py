@@ -9,7 +9,7 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from codemods.flex_passthrough.mends.names import Import, dotted
-from codemods.flex_passthrough.mends.text import Text, first_line, read
+from codemods.flex_passthrough.mends.text import Text, first_line, read_outside
 from codemods.flex_passthrough.mends.width import indent_unit, indentation
 from codemods.rewrite.edit import Edit, apply_edits
 
@@ -40,7 +40,7 @@ def add_import(
     Returns:
         The file with the import.
     """
-    source = read(text)
+    source = read_outside(text)
     statements = [statement for statement in near if isinstance(statement, Import)]
     if name is not None:
         for each in body:

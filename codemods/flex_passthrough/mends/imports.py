@@ -10,7 +10,7 @@ from codemods.flex_passthrough.mends.cannot import CannotMend
 from codemods.flex_passthrough.mends.hunks import edits_between
 from codemods.flex_passthrough.mends.import_place import add_import, import_statement
 from codemods.flex_passthrough.mends.names import Import, dotted, local_name
-from codemods.flex_passthrough.mends.text import Text, first_line, read, top_level
+from codemods.flex_passthrough.mends.text import Text, first_line, read_outside
 from codemods.flex_passthrough.mends.width import indent_unit, indentation, line_width
 from codemods.rewrite.edit import Edit
 
@@ -80,8 +80,8 @@ def require_imports(
         if local_name(new, module, need.name) is not None:
             continue
         if not need.guarded:
-            body = read(new).tree.body
-            new = add_import(new, _header(read(new)), body, module, need.name, "", limit)
+            body = read_outside(new).tree.body
+            new = add_import(new, _header(read_outside(new)), body, module, need.name, "", limit)
         elif root is None or guard is None:
             new = _add_attempt(new, module, need.name or module)
         else:
@@ -91,7 +91,7 @@ def require_imports(
 
 def library_root(text: str) -> str | None:
     """Return how a file reaches its library's top package: dots, a package's name, or None."""
-    modules = [dotted(node) for node in top_level(text) if isinstance(node, ast.ImportFrom)]
+    modules = [dotted(node) for node in read_outside(text).tree.body if isinstance(node, ast.ImportFrom)]
     for module in modules:
         dots = module[: len(module) - len(module.lstrip("."))]
         if dots and module.lstrip(".").partition(".")[0] in ("utils", "modeling_utils", "cache_utils"):
@@ -112,13 +112,15 @@ def _add_guarded(text: str, module: str, name: str | None, root: str, guard: str
     """Import a name under the library's guard, which is imported and written first if need be."""
     utils = _resolve(".utils", root)
     called = local_name(text, utils, guard) or local_name(text, f"{utils}.import_utils", guard)
-    block = _guard_block(read(text).tree, called or guard)
+    block = _guard_block(read_outside(text).tree, called or guard)
     if block is not None:
-        depth = indentation(read(text), block.body[0].lineno)
+        depth = indentation(read_outside(text), block.body[0].lineno)
         return add_import(text, block.body, block.body, module, name, depth, width)
     if called is None:
-        text = add_import(text, _header(read(text)), read(text).tree.body, utils, guard, "", width)
-    lines = [f"if {called or guard}():", indent_unit(read(text)) + import_statement(module, name)]
+        text = add_import(
+            text, _header(read_outside(text)), read_outside(text).tree.body, utils, guard, "", width
+        )
+    lines = [f"if {called or guard}():", indent_unit(read_outside(text)) + import_statement(module, name)]
     return _add_block(text, lines, usual_gap=2 if width == _OF_TRANSFORMERS else 1)
 
 
@@ -136,7 +138,7 @@ def _guard_block(tree: ast.Module, guard: str) -> ast.If | None:
 
 def _add_attempt(text: str, module: str, name: str) -> str:
     """Import a name with ``try``; without it, no object is an instance of it."""
-    unit = indent_unit(read(text))
+    unit = indent_unit(read_outside(text))
     return _add_block(
         text,
         [
@@ -187,7 +189,7 @@ def _is_dunder(statement: ast.stmt) -> bool:
 
 def _add_block(text: str, lines: Sequence[str], usual_gap: int) -> str:
     """Put a guarded import behind the last import, with the distances the file keeps there."""
-    source = read(text)
+    source = read_outside(text)
     header = [statement for statement in _header(source) if not _is_dunder(statement)]
     newline = source.newline()
     block = "".join(line + newline for line in lines)

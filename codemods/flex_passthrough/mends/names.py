@@ -6,8 +6,7 @@ import ast
 from collections.abc import Iterator, Sequence
 
 from codemods.flex_passthrough.mends.cannot import CannotMend
-from codemods.flex_passthrough.mends.text import top_level
-from codemods.maskflow.outline import Piece
+from codemods.flex_passthrough.mends.text import read_outside
 
 Import = ast.Import | ast.ImportFrom
 
@@ -29,8 +28,8 @@ def local_name(text: str, module: str, name: str | None) -> str | None:
     Raises:
         CannotMend: if the file gives the name itself to something else.
     """
-    body = top_level(text)
-    for statement in imports_in([each for each in body if isinstance(each, ast.stmt)]):
+    body = read_outside(text).tree.body
+    for statement in imports_in(body):
         for alias in statement.names:
             found = _name_through(statement, alias, module, name)
             if found is not None:
@@ -74,15 +73,14 @@ def _name_through(statement: Import, alias: ast.alias, module: str, name: str | 
     return f"{bound}.{name}" if (source, alias.name) == (package, last) else None
 
 
-def _refuse_if_taken(body: Sequence[ast.stmt | Piece], name: str) -> None:
+def _refuse_if_taken(body: Sequence[ast.stmt], name: str) -> None:
     for statement in body:
         targets: list[ast.expr] = getattr(statement, "targets", [getattr(statement, "target", None)])
         taken = getattr(statement, "name", None) == name or any(
             isinstance(target, ast.Name) and target.id == name for target in targets
         )
         if taken:
-            line = statement.line if isinstance(statement, Piece) else statement.lineno
-            raise CannotMend(f"{name} means something else in this file, see line {line}")
+            raise CannotMend(f"{name} means something else in this file, see line {statement.lineno}")
 
 
 def dotted(statement: ast.ImportFrom) -> str:

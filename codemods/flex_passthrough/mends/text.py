@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import ast
+from bisect import bisect_left
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from itertools import accumulate
 
 from codemods.flex_passthrough.mends.cannot import CannotMend
-from codemods.maskflow.definitions import in_order
 from codemods.maskflow.outline import Piece, outline
+from codemods.maskflow.parsing import parse_piece
 from codemods.source.position import character_column, split_lines
 from codemods.source.text import dominant_newline
 
@@ -67,20 +68,37 @@ def read(text: str) -> Text:
 
 
 @lru_cache(maxsize=8)
-def top_level(text: str) -> list[ast.stmt | Piece]:
-    """Return what stands at the top level of a file, in order; of its definitions, where they stand.
+def read_outside(text: str) -> Text:
+    """Index ``text`` like :func:`read`, for all that stands around classes and functions, such as imports.
+
+    They have nothing in them, but for the first, which shows how the file is indented.
 
     Raises:
         CannotMend: if the text is not valid Python, as far as it is parsed.
     """
     cut = outline(text)
     if cut is None:
-        return list(read(text).tree.body)
+        return read(text)
     try:
-        body = ast.parse(cut.rest).body
+        tree = ast.parse(cut.rest)
+        first = [parse_piece(piece) for piece in cut.pieces[:1]]
     except (SyntaxError, ValueError) as error:
         raise CannotMend(f"the file does not parse: {error}") from error
-    return list(in_order(body, cut.pieces))
+    lines = split_lines(text)
+    starts = [0, *accumulate(map(len, lines))]
+    others = [_emptied(piece, bisect_left(starts, piece.end)) for piece in cut.pieces[1:]]
+    tree.body = sorted([*tree.body, *first, *others], key=lambda statement: statement.lineno)
+    return Text(text, lines, starts, tree)
+
+
+def _emptied(piece: Piece, last_line: int) -> ast.stmt:
+    """Return a definition with nothing in it, on the lines of its piece."""
+    (made,) = ast.parse(f"{piece.kind} {piece.name}(): ...").body
+    assert isinstance(made, (ast.ClassDef, ast.FunctionDef))
+    made.body, made.lineno, made.end_lineno = [], piece.line, last_line
+    if piece.first_line < piece.line:
+        made.decorator_list = [ast.Name("_", ast.Load(), lineno=piece.first_line, col_offset=0)]
+    return made
 
 
 def find_function(tree: ast.Module, line: int) -> Function | None:

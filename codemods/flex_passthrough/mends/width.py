@@ -62,7 +62,7 @@ def indent_unit(source: Text) -> str:
     """Return one step of indentation as the file uses it, four spaces if it has none."""
     for node in ast.walk(source.tree):
         body = getattr(node, "body", None)
-        if isinstance(node, ast.stmt) and isinstance(body, list) and body[0].lineno > node.lineno:
+        if isinstance(node, ast.stmt) and isinstance(body, list) and body and body[0].lineno > node.lineno:
             outer, inner = indentation(source, node.lineno), indentation(source, body[0].lineno)
             if inner.startswith(outer) and inner != outer:
                 return inner[len(outer) :]
