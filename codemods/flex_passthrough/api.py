@@ -71,10 +71,11 @@ def plan(
     root = _common([path for _, below in trees.values() for path in below])
     try:
         with _no_collection():
-            plans = [
-                make_plan(replace(tree, root=root), below, chosen, progress, memory)
-                for tree, below in trees.values()
-            ]
+            plans: list[Plan] = []
+            for tree, below in trees.values():
+                if plans:
+                    gc.collect()  # what was parsed of one tree goes before the next is read
+                plans.append(make_plan(replace(tree, root=root), below, chosen, progress, memory))
     finally:
         if memory is not None:
             memory.close()

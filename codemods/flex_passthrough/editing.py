@@ -55,6 +55,15 @@ class FileEdits:
                 both.add(path, each.edits[path], each.needs[path], each.how[path])
         return both
 
+    def of(self, path: Path) -> FileEdits:
+        """Return what changes in one file."""
+        return FileEdits(
+            {path: self.edits[path]},
+            {path: self.needs[path]},
+            {path: self.how[path]},
+            self.helpers & {path},
+        )
+
     def paths(self) -> list[Path]:
         """Return the files that change."""
         return list(self.edits)
@@ -91,8 +100,10 @@ class Workshop:
         """
         module = self._module(definition.path)
         width, guard = self._style(module)
-        look_at = (mend, module.digest, definition.qualname, width, body_start, guard)
-        mended = self.made.once(look_at, lambda: _mended(mend, module, definition, width, body_start, guard))
+        mended = self.made.once(
+            self._mending(mend, definition, body_start),
+            lambda: _mended(mend, module, definition, width, body_start, guard),
+        )
         if not mended.edits and not mended.needs:
             return
         trial.add(definition.path, mended.edits, mended.needs, how)
@@ -112,6 +123,30 @@ class Workshop:
                 trial.add(definition.path, (), (SHARED_HELPER,), how)
                 trial.add(shared.path, (), (), "edited")
                 trial.helpers.add(shared.path)
+
+    def has_made(self, mend: Mend, definition: Definition, body_start: int = 0) -> bool:
+        """Whether it is known what :meth:`apply` changes; not, where that cannot be told."""
+        try:
+            return self.made.knows(self._mending(mend, definition, body_start))
+        except CannotMend:
+            return False
+
+    def has_rendered(self, path: Path, together: FileEdits) -> bool:
+        """Whether it is known what :meth:`render` returns."""
+        return self.made.knows(self._rendering(path, together))
+
+    def _mending(self, mend: Mend, definition: Definition, body_start: int) -> tuple[object, ...]:
+        """Return all that the edits of a mend depend on."""
+        module = self._module(definition.path)
+        width, guard = self._style(module)
+        return mend, module.digest, definition.qualname, width, body_start, guard
+
+    def _rendering(self, path: Path, together: FileEdits) -> tuple[object, ...]:
+        """Return all that a file's text after edits depends on."""
+        module = self._module(path)
+        width, guard = self._style(module)
+        edits, needs = sorted(set(together.edits[path])), list(dict.fromkeys(together.needs[path]))
+        return "rendered", module.digest, edits, needs, path in together.helpers, width, guard
 
     def source(self, path: Path) -> SourceFile:
         """Return a file as it is."""
@@ -151,8 +186,10 @@ class Workshop:
         width, guard = self._style(module)
         edits, needs = sorted(set(together.edits[path])), list(dict.fromkeys(together.needs[path]))
         helper = path in together.helpers
-        look_at = ("rendered", module.digest, edits, needs, helper, width, guard)
-        return self.made.once(look_at, lambda: _rendered(module.source, edits, needs, helper, width, guard))
+        return self.made.once(
+            self._rendering(path, together),
+            lambda: _rendered(module.source, edits, needs, helper, width, guard),
+        )
 
     def _style(self, module: Module) -> tuple[int, str | None]:
         """Return how wide a file's lines may be, and the guard for flex attention in its library, if any."""

@@ -13,6 +13,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from codemods.flex_passthrough import by_hand
+from codemods.flex_passthrough.ahead.edits import make_edits, make_files
+from codemods.flex_passthrough.ahead.families import find_families
+from codemods.flex_passthrough.beside.workers import Workers
+from codemods.flex_passthrough.beside.workplace import Job
 from codemods.flex_passthrough.decisions import as_decisions
 from codemods.flex_passthrough.editing import Bench, Workshop
 from codemods.flex_passthrough.era import refusal
@@ -26,14 +30,14 @@ from codemods.flex_passthrough.remembered.answers import Answers
 from codemods.flex_passthrough.remembered.made import Made
 from codemods.flex_passthrough.remembered.memory import Memory
 from codemods.flex_passthrough.scan import Diagnosed, Progress, Scan, scan
-from codemods.flex_passthrough.settings import Settings
+from codemods.flex_passthrough.settings import Mode, Settings
 from codemods.flex_passthrough.suppression import hold_back
 from codemods.maskflow.index import Index
 from codemods.modelrepo.family import Repository
 from codemods.modelrepo.recall import LAYOUT
 from codemods.review.finding import Finding, Status
 from codemods.review.report import Report
-from codemods.source.discover import discover
+from codemods.source.discover import Discovery, discover
 from codemods.source.problem import Problem
 from codemods.source.tree import Tree
 
@@ -222,7 +226,28 @@ def make_plan(
         return Plan(tree.root, problems=sorted({*found.problems, refused}), files_seen=len(found.files))
     index = Index(tree, libraries(settings))
     answers = Answers(index, memory)
-    scanned = scan(index, found.files, settings.rules(), progress, jobs=settings.processes, answers=answers)
+    made = Made(answers.portable, memory)
+    with Workers(
+        Job(tree, index.libraries, found.files, settings.line_length), settings.processes
+    ) as workers:
+        draft = _draft(index, found, settings, answers, made, workers, progress)
+    plan = draft.plan(progress)
+    made.keep()
+    answers.keep()
+    return plan
+
+
+def _draft(
+    index: Index,
+    found: Discovery,
+    settings: Settings,
+    answers: Answers,
+    made: Made,
+    workers: Workers,
+    progress: Progress | None,
+) -> Draft:
+    """Read and analyse a tree, and try all that is proposed."""
+    scanned = scan(index, found.files, settings.rules(), progress, workers=workers, answers=answers)
     answers.keep()
     diagnosed: list[Diagnosed] = []
     outside: list[Diagnosed] = []
@@ -231,16 +256,19 @@ def make_plan(
     repository = Repository(index, found.files, answers)
     suppressing = [path for path in found.files if answers.facts.of(path).may_suppress]
     diagnosed, unused = hold_back(diagnosed, repository, suppressing, settings.rules())
-    made = Made(answers.portable, memory)
+    if settings.mode is not Mode.IN_PLACE:
+        find_families(diagnosed, repository, answers, workers)
+    proposals = propose(index.tree, repository, diagnosed, settings)
     workshop = Workshop(index, found.files, made, settings.line_length, settings.annotate)
+    make_edits(proposals, repository, workshop, workers, settings)
     trials = []
-    proposals = propose(tree, repository, diagnosed, settings)
     for done, proposal in enumerate(proposals):
         if progress is not None:
             progress("planning edits", done, len(proposals))
         trials.append(try_proposal(proposal, repository, workshop, settings))
-    draft = Draft(
-        tree,
+    make_files(trials, workshop, workers)
+    return Draft(
+        index.tree,
         found.files,
         found.problems,
         scanned.unknown,
@@ -253,10 +281,6 @@ def make_plan(
         scanned.depends_on,
         [*unused, *_in_library(outside), *_not_installed(scanned, index, settings)],
     )
-    plan = draft.plan(progress)
-    made.keep()
-    answers.keep()
-    return plan
 
 
 def _take_over(findings: Iterable[Finding], final: Regenerated) -> None:

@@ -69,10 +69,9 @@ class Planned:
 def try_proposal(proposal: Proposal, repository: Repository, workshop: Workshop, settings: Settings) -> Trial:
     """Work out the edits of a proposal, if it is to be carried out at all."""
     nothing = Trial(proposal, trial_id(proposal, workshop))
-    safeties = {finding.safety for finding in proposal.findings if finding.mendable}
-    if not safeties:
+    if not any(finding.mendable for finding in proposal.findings):
         return nothing
-    if Safety.SAFE not in safeties and not settings.unsafe_fixes:
+    if not is_wanted(proposal, settings):
         reason = "no model that reaches it claims flex attention; see --unsafe-fixes"
         return replace(nothing, status=(Status.SKIPPED, reason))
     if _needs_its_root(proposal, workshop):
@@ -87,6 +86,12 @@ def try_proposal(proposal: Proposal, repository: Repository, workshop: Workshop,
         return _tried(proposal, repository, workshop)
     except (CannotMend, OverlappingEdits, RecursionError, SourceError) as error:
         return replace(nothing, status=(Status.FAILED, _reason(error)))
+
+
+def is_wanted(proposal: Proposal, settings: Settings) -> bool:
+    """Whether a proposal has mends, and such as the user wants."""
+    safeties = {finding.safety for finding in proposal.findings if finding.mendable}
+    return Safety.SAFE in safeties or (bool(safeties) and settings.unsafe_fixes)
 
 
 def _needs_its_root(proposal: Proposal, workshop: Workshop) -> bool:

@@ -10,12 +10,12 @@ from codemods.flex_passthrough.scan import Diagnosed
 from codemods.flex_passthrough.settings import Mode, Settings
 from codemods.maskflow.sites import Way
 from codemods.modelrepo.definition import Definition
-from codemods.modelrepo.family import Member, Repository
+from codemods.modelrepo.family import Member, Origin, Repository, Role
 from codemods.review.finding import Finding, Safety, Step
 from codemods.source.tree import Tree
 
 # What reports call the origins of a definition.
-_ORIGIN = {"hand-written": "root", "generated": "generated", "copied-from": "copy"}
+_ORIGIN: dict[Origin, Role] = {"hand-written": "root", "generated": "generated", "copied-from": "copy"}
 
 
 @dataclass(frozen=True)
@@ -59,14 +59,28 @@ def propose(
         # What claims nothing but follows a root that must change is no finding of its own.
         claimed = [item for item in items if item.claimed] or items
         mends = tuple(dict.fromkeys(item.mend for item in claimed if not isinstance(item.mend, str)))
-        members = list(repository.members_of(root)) if settings.mode is not Mode.IN_PLACE else []
-        known = {member.definition for member in members}
         places = dict.fromkeys(item.definition for item in claimed)
-        members += [Member(place, "root") for place in places if place not in known]
+        members = _members(repository, root, places, bool(mends), settings.mode)
         findings = tuple(_finding(tree, repository, item, root) for item in claimed)
         ties = tuple(dict.fromkeys(tie for item in claimed for tie in item.ties))
         proposals.append(Proposal(rule, root, findings, mends, tuple(members), frozenset(places), ties))
     return proposals
+
+
+def _members(
+    repository: Repository, root: Definition, places: Iterable[Definition], has_mends: bool, mode: Mode
+) -> list[Member]:
+    """Return what changes with ``root``, those at ``places`` included; only these, where nothing is to.
+
+    Who else follows a root takes long to find, and is of no use to anybody before there is an edit to follow.
+    """
+    if mode is Mode.IN_PLACE:
+        return [Member(place, "root") for place in places]
+    if not has_mends:
+        return [Member(place, _ORIGIN[repository.origin_of(place)]) for place in places]
+    members = list(repository.members_of(root))
+    known = {member.definition for member in members}
+    return [*members, *(Member(place, "root") for place in places if place not in known)]
 
 
 def _is_mended_with(

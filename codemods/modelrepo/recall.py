@@ -81,13 +81,17 @@ class Recall:
 
     def lasting(self, question: Question, work: Callable[[], _Answer]) -> _Answer:
         """Return the answer to a question, by ``work`` where nobody knows it: its answer is plain data."""
-        if question not in self._answers:
-            known = self._known(question)
-            self._answers[question] = known or self._observed(work)
-            if known is None:
-                self._keep(question)
+        if not self.knows(question):
+            self._answers[question] = self._observed(work)
+            self._keep(question)
         found: _Answer = self._again(question)
         return found
+
+    def knows(self, question: Question) -> bool:
+        """Whether a lasting answer is there already."""
+        if question not in self._answers and (known := self._known(question)) is not None:
+            self._answers[question] = known
+        return question in self._answers
 
     def module_at(self, path: Path) -> Module | None:
         """Return the module of a file, or None where it cannot be read or parsed."""

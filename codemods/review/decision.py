@@ -19,12 +19,12 @@ _WEIGHT = (Status.FAILED, Status.FIXED, Status.WOULD_FIX, Status.SKIPPED)
 
 @dataclass(frozen=True)
 class Member:
-    """One definition that changes with the root, or the root itself.
+    """One definition that changes with the root, or the root itself; without an edit, one that offends.
 
     Attributes:
         path: its file, relative to the report's root, with ``/``.
         role: ``root``, ``generated`` or ``copy``.
-        via: path and qualname of the member that it follows; None for the root.
+        via: path and qualname of the member that it follows; None for the root, and without an edit.
     """
 
     path: str

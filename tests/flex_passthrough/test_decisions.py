@@ -81,3 +81,22 @@ def test_what_a_decision_changes_alone_and_in_turn(tree):
             assert now[step.name] == step.before
             now[step.name] = step.after
     assert now == {change.name: change.after for change in planned.changes}
+
+
+ODD = "if attention_mask.is_leaf:\n    return input_tensor\nreturn input_tensor, attention_mask.is_leaf\n"
+COPY = """
+
+class Other:
+    # Copied from pkg.models.tiny.modeling_tiny.TinyModel._update_causal_mask
+"""
+
+
+@pytest.mark.parametrize(("body", "members"), [(ASKS + BUILD, 2), (ODD, 1)], ids=["mended", "reported"])
+def test_decision_without_an_edit_names_what_offends_and_no_more(write_tree, body, members):
+    """Who else follows a root takes long to find, and is of no use before there is an edit to follow."""
+    source = model(body)
+    method = source[source.index("    def _update_causal_mask") :]
+    tree = write_tree({**LIBRARY, FIRST: HEAD + source, SECOND: HEAD + COPY + method})
+    (decision,) = plan([tree / "pkg"]).decisions
+    assert len(decision.members) == members
+    assert decision.members[0].role == "root"

@@ -6,7 +6,8 @@ An answer of an earlier run is given again where everything behind it has the co
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +18,15 @@ from codemods.flex_passthrough.remembered.portable import Portable, folders_of
 from codemods.maskflow.index import Index
 from codemods.source.digest import digest_of_text
 from codemods.source.problem import Problem
+
+
+@dataclass(frozen=True)
+class Told:
+    """An answer of this run, found elsewhere: what was asked, all behind it, and the packed answer."""
+
+    question: tuple[object, ...]
+    depends_on: Depends
+    data: bytes
 
 
 class Answers:
@@ -37,6 +47,7 @@ class Answers:
         self._index = index
         self._contents: dict[str, bytes | None] = {}
         self._new: list[tuple[bytes, Depends, bytes]] = []
+        self._told: dict[bytes, tuple[bytes, frozenset[str]]] = {}
         self._common = b""
         if memory is not None:
             self._common = identity_digest() + digest_of_text(repr(sorted(index.libraries)))
@@ -63,11 +74,10 @@ class Answers:
             question: what is asked; all of it is written out.
             content: tells the content by name, if answers depend on more than modules.
         """
-        known = (
-            self.memory.answer(self._key(question), content or self.content)
-            if self.memory is not None
-            else None
-        )
+        key = self._key(question)
+        known = self._told.pop(key, None)
+        if known is None and self.memory is not None:
+            known = self.memory.answer(key, content or self.content)
         if known is not None:
             with contextlib.suppress(Exception):  # whatever is wrong with it, it is none
                 packed, problems = self.portable.unpack(known[0])
@@ -96,6 +106,19 @@ class Answers:
             packed = answer if isinstance(answer, bytes) else self.portable.pack(answer)
             data = self.portable.pack((packed, problems))
             self._new.append((self._key(question), depends_on, data))
+
+    @property
+    def keeps(self) -> bool:
+        """Whether later runs are told what was noted."""
+        return self.memory is not None
+
+    def tell(self, told: Iterable[Told]) -> None:
+        """Take over what was found elsewhere, of the tree as it is."""
+        for each in told:
+            key = self._key(each.question)
+            self._told[key] = each.data, frozenset(each.depends_on)
+            if self.memory is not None:
+                self._new.append((key, each.depends_on, each.data))
 
     def keep(self) -> None:
         """Let later runs know all that was noted since the last time."""

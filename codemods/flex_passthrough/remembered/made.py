@@ -7,7 +7,7 @@ its key, so that nothing has to be told when a file changes.
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any, TypeVar
 
 from codemods.flex_passthrough.identity import identity_digest
@@ -24,36 +24,58 @@ class Made:
     Args:
         portable: turns results into bytes, whatever folder the tree lies in.
         memory: where they are kept between runs; only for this run if left out.
+        takes_note: whether all that is made is wanted as bytes, too, without a memory.
     """
 
-    def __init__(self, portable: Portable, memory: Memory | None = None) -> None:
+    def __init__(self, portable: Portable, memory: Memory | None = None, *, takes_note: bool = False) -> None:
         self._portable = portable
         self._memory = memory
+        self._takes_note = takes_note or memory is not None
         self._results: dict[bytes, Any] = {}
+        self._told: dict[bytes, bytes] = {}
         self._new: dict[bytes, bytes] = {}
-        self._tool = identity_digest() if memory is not None else b""
 
     def once(self, parts: tuple[object, ...], work: Callable[[], _T]) -> _T:
         """Return what ``work`` makes; ``parts``, written out, say all that this depends on."""
-        key = digest_of_text(repr((self._tool, parts)))
-        if key not in self._results:
-            self._results[key] = self._made(key, work)
+        key = _key(parts)
+        if not self._knows(key):
+            self._results[key] = made = work()
+            if self._takes_note:
+                self._new[key] = self._portable.pack(made)
         found: _T = self._results[key]
         return found
 
-    def _made(self, key: bytes, work: Callable[[], _T]) -> _T:
-        packed = self._memory.made(key) if self._memory is not None else None
-        if packed is not None:
-            with contextlib.suppress(Exception):  # whatever is wrong with it, it is none
-                found: _T = self._portable.unpack(packed)
-                return found
-        found = work()
+    def knows(self, parts: tuple[object, ...]) -> bool:
+        """Whether it is made already."""
+        return self._knows(_key(parts))
+
+    def tell(self, made: Mapping[bytes, bytes]) -> None:
+        """Take over what was made elsewhere, in this run: packed, by key."""
+        self._told.update(made)
         if self._memory is not None:
-            self._new[key] = self._portable.pack(found)
-        return found
+            self._new.update(made)
+
+    def taken(self) -> dict[bytes, bytes]:
+        """Return what was made since the last time: packed, by key."""
+        taken, self._new = self._new, {}
+        return taken
 
     def keep(self) -> None:
         """Remember what was made since the last time."""
+        made = self.taken()
         if self._memory is not None:
-            self._memory.keep_made(self._new)
-        self._new = {}
+            self._memory.keep_made(made)
+
+    def _knows(self, key: bytes) -> bool:
+        if key not in self._results:
+            packed = self._told.pop(key, None)
+            if packed is None and self._memory is not None:
+                packed = self._memory.made(key)
+            if packed is not None:
+                with contextlib.suppress(Exception):  # whatever is wrong with it, it is none
+                    self._results[key] = self._portable.unpack(packed)
+        return key in self._results
+
+
+def _key(parts: tuple[object, ...]) -> bytes:
+    return digest_of_text(repr((identity_digest(), parts)))

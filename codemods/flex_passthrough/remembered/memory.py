@@ -51,7 +51,7 @@ class Memory:
     """What is remembered in a file. Where that cannot be used nothing is, and nothing fails.
 
     Args:
-        file: the file, which need not be there; None keeps all in this process, until it is closed.
+        file: the file, which need not be there; None takes one that goes when it is closed.
         keeps_stats: whether files are known again by their path and stat; copies that come and go are not.
 
     The file is opened when it is first asked for, and stays open until :meth:`close`.
@@ -190,7 +190,8 @@ class Memory:
             return otherwise
 
     def _connect(self) -> sqlite3.Connection:
-        database = sqlite3.connect(self.file or ":memory:", timeout=_SECONDS_TO_WAIT)
+        # What has no name lies on the disk as well, for as long as it is open.
+        database = sqlite3.connect(self.file or "", timeout=_SECONDS_TO_WAIT)
         try:
             # To wait for the disk would keep a run; what it loses with the power is found out again.
             database.execute("PRAGMA synchronous = OFF")

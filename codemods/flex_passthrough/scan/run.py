@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
+from codemods.flex_passthrough.beside.workers import Workers
 from codemods.flex_passthrough.remembered.answers import Answers
 from codemods.flex_passthrough.rules.rule import Rule
 from codemods.flex_passthrough.scan.diagnosed import FileScan
+from codemods.flex_passthrough.scan.errand import PORTION, in_portions
 from codemods.flex_passthrough.scan.file_scan import scan_file
 from codemods.flex_passthrough.scan.model_files import ModelFiles
-from codemods.flex_passthrough.scan.workers import PORTION, Job, scan_beside
 from codemods.maskflow.index import Index
 from codemods.source.digest import digest_of_text
 
@@ -30,10 +31,10 @@ class Run:
         known = {path: self.answers.get(self._question(path)) for path in self.found.paths}
         return {path: each[0] for path, each in known.items() if each is not None}
 
-    def scanned(self, paths: Sequence[Path], jobs: int) -> Iterator[tuple[Path, FileScan]]:
+    def scanned(self, paths: Sequence[Path], workers: Workers) -> Iterator[tuple[Path, FileScan]]:
         """Scan files, and remember what comes of it."""
-        beside = jobs > 1 and len(paths) >= 2 * PORTION
-        for path, each, packed in self._by_workers(paths, jobs) if beside else self._here(paths):
+        beside = workers.are_worth(len(paths) // PORTION)
+        for path, each, packed in self._by_workers(paths, workers) if beside else self._here(paths):
             self.answers.add(self._question(path), each.depends_on, packed or each)
             yield path, each
 
@@ -41,15 +42,14 @@ class Run:
         for path in paths:
             yield path, scan_file(self.index, path, self.found.attached, self.rules), b""
 
-    def _by_workers(self, paths: Sequence[Path], jobs: int) -> Iterator[tuple[Path, FileScan, bytes]]:
-        rules = tuple(rule.id for rule in self.rules)
-        job = Job(self.index.tree, self.index.libraries, self.found.patching, rules)
-        for portion, answer in scan_beside(job, paths, jobs):
-            if answer is None:  # what a worker dies of may be its size: here there is no other to lose
-                yield from self._here(portion)
+    def _by_workers(self, paths: Sequence[Path], workers: Workers) -> Iterator[tuple[Path, FileScan, bytes]]:
+        errands = list(in_portions(paths, self.found.patching, tuple(rule.id for rule in self.rules)))
+        for errand, scans, work in workers.do(errands):
+            if scans is None:  # what a worker dies of may be its size: here there is no other to lose
+                yield from self._here(errand.paths)
                 continue
-            self.index.work.add(answer.work)
-            for path, packed in zip(portion, answer.scans, strict=True):
+            self.index.work.add(work)
+            for path, packed in zip(errand.paths, scans, strict=True):
                 yield path, self.answers.portable.unpack(packed), packed
 
     def _what_all_depend_on(self) -> bytes:

@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from codemods.flex_passthrough.beside.workers import Workers
 from codemods.flex_passthrough.remembered.answers import Answers
 from codemods.flex_passthrough.rules import RULES
 from codemods.flex_passthrough.rules.rule import Rule
@@ -43,7 +44,7 @@ def scan(
     rules: Sequence[Rule] | None = None,
     progress: Progress | None = None,
     *,
-    jobs: int = 1,
+    workers: Workers,
     answers: Answers | None = None,
 ) -> Scan:
     """Follow a BlockMask through every model in ``files`` and return what the rules say of it.
@@ -53,7 +54,7 @@ def scan(
         files: where models are looked for.
         rules: those to ask; all by default.
         progress: told (what is done, steps done, steps in all).
-        jobs: how many processes may scan files beside each other.
+        workers: who may scan files beside each other.
         answers: what earlier runs found out, and what this one adds to it.
     """
     answers = answers or Answers(index)
@@ -61,7 +62,7 @@ def scan(
     run = Run(index, found, list(RULES.values()) if rules is None else list(rules), answers)
     scans = run.remembered()
     left = [path for path in found.paths if path not in scans]
-    for path, each in run.scanned(left, jobs):
+    for path, each in run.scanned(left, workers):
         scans[path] = each
         if progress is not None:
             progress("following masks", len(scans), len(found.paths))

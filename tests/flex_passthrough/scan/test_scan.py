@@ -8,10 +8,13 @@ import sqlite3
 
 import pytest
 
+from codemods.flex_passthrough.beside import workers
+from codemods.flex_passthrough.beside.workers import Workers
+from codemods.flex_passthrough.beside.workplace import Job
 from codemods.flex_passthrough.remembered.answers import Answers
 from codemods.flex_passthrough.remembered.memory import Memory
 from codemods.flex_passthrough.rules import RULES
-from codemods.flex_passthrough.scan import file_scan, scan, workers
+from codemods.flex_passthrough.scan import file_scan, scan
 from codemods.maskflow.index import Index
 from codemods.source.discover import discover
 from codemods.source.tree import locate_tree
@@ -53,10 +56,12 @@ def age(root):
         os.utime(path, (1_500_000_000, 1_500_000_000))
 
 
-def look(root, memory=None, **options):
+def look(root, memory=None, *, rules=None, jobs=1):
     index = Index(locate_tree(root / "pkg"))
     answers = Answers(index, memory)
-    found = scan(index, discover([root / "pkg"], ()).files, answers=answers, **options)
+    files = discover([root / "pkg"], ()).files
+    with Workers(Job(index.tree, index.libraries, files), jobs) as workers:
+        found = scan(index, files, rules, answers=answers, workers=workers)
     answers.keep()
     if memory is not None:
         memory.close()
@@ -65,7 +70,7 @@ def look(root, memory=None, **options):
 
 def test_two_processes_tell_what_one_tells(tree, monkeypatch):
     monkeypatch.setattr("codemods.flex_passthrough.scan.run.PORTION", 1)
-    monkeypatch.setattr(workers, "PORTION", 1)
+    monkeypatch.setattr("codemods.flex_passthrough.scan.errand.PORTION", 1)
     alone, here = look(tree)
     beside, there = look(tree, jobs=2)
     assert alone == beside
@@ -80,7 +85,7 @@ def test_few_files_are_not_worth_a_process(tree, scanned):
 
 def test_files_that_a_worker_dies_of_are_scanned_here(tree, scanned, monkeypatch):
     monkeypatch.setattr("codemods.flex_passthrough.scan.run.PORTION", 1)
-    monkeypatch.setattr(workers, "PORTION", 2)
+    monkeypatch.setattr("codemods.flex_passthrough.scan.errand.PORTION", 2)
     monkeypatch.setattr(workers, "_START", "import sys, os; os._exit(9)")
     beside, _ = look(tree, jobs=2)
     assert len(scanned) == 4

@@ -1,0 +1,122 @@
+"""Families ahead: where what was diagnosed comes from, and who follows its root."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from codemods.flex_passthrough.beside.workers import Workers
+from codemods.flex_passthrough.beside.workplace import Workplace
+from codemods.flex_passthrough.remembered.answers import Answers, Told
+from codemods.flex_passthrough.scan import Diagnosed
+from codemods.modelrepo.definition import Definition
+from codemods.modelrepo.family import Repository
+from codemods.source.problem import Problem
+
+# Definitions that a worker gets at a time.
+_PORTION = 32
+
+
+@dataclass(frozen=True)
+class FindFamilies:
+    """Find where definitions come from, and who follows some roots.
+
+    Attributes:
+        definitions: those whose kin is asked for.
+        roots: those whose members are asked for.
+        marked: the files that may say where their content comes from.
+        keeps_all: whether all that is found out on the way is wanted, too.
+    """
+
+    definitions: tuple[Definition, ...]
+    roots: tuple[Definition, ...]
+    marked: frozenset[Path]
+    keeps_all: bool
+
+    def do(self, place: Workplace) -> list[Told]:
+        """Return the answers, packed."""
+        notes = place.once("notes", lambda: _Notes(place, self.marked))
+        repository = place.once("families", lambda: Repository(place.index, place.job.files, notes))
+        for definition in self.definitions:
+            repository.kin_of(definition)
+        for root in self.roots:
+            repository.members_of(root)
+        return [told for told in notes.taken() if self.keeps_all or told.question[0] in ("kin", "members")]
+
+
+class _Notes:
+    """What a worker takes note of while it answers. No earlier run is asked there."""
+
+    def __init__(self, place: Workplace, marked: frozenset[Path]) -> None:
+        self._index = place.index
+        self._portable = place.portable
+        self._marked = marked
+        self._taken: list[Told] = []
+
+    def content(self, module: str) -> bytes | None:
+        """Return a digest of a module's content by its dotted name; None where there is none."""
+        path = self._index.path_of(module)
+        return self._index.digest_at(path) if path is not None else None
+
+    def may_say_where_from(self, path: Path) -> bool:
+        """Whether a file may carry marks that the layout reads."""
+        return path in self._marked
+
+    def get(self, question: tuple[object, ...], content: object) -> None:
+        """Return None: nothing is known."""
+
+    def add(
+        self,
+        question: tuple[object, ...],
+        depends_on: Mapping[str, bytes | None],
+        answer: object,
+        problems: Sequence[tuple[Path, Problem]] = (),
+    ) -> None:
+        """Take note of an answer, and of the problems that were met on the way."""
+        packed = self._portable.pack((self._portable.pack(answer), problems))
+        self._taken.append(Told(question, depends_on, packed))
+
+    def taken(self) -> list[Told]:
+        """Return what was noted since the last time."""
+        taken, self._taken = self._taken, []
+        return taken
+
+
+def find_families(
+    diagnosed: Sequence[Diagnosed], repository: Repository, answers: Answers, workers: Workers
+) -> None:
+    """Have workers find the families of what was diagnosed, unless earlier runs tell most of them."""
+    definitions = list(dict.fromkeys(item.definition for item in diagnosed))
+    unknown = [each for each in definitions if not repository.recall.knows(("kin", each))]
+    if not workers.are_worth(len(unknown) // _PORTION + 1) or 2 * len(unknown) < len(definitions):
+        return
+    marked = frozenset(path for path in repository.layout.files if answers.may_say_where_from(path))
+
+    def ask(errands: Sequence[FindFamilies]) -> None:
+        for _, told, work in workers.do(errands):
+            repository.index.work.add(work)
+            answers.tell(told or ())
+
+    ask([FindFamilies(some, (), marked, answers.keeps) for some in _portions(unknown)])
+    roots = {
+        root: None
+        for item in diagnosed
+        for root in _roots(item, repository)
+        if not repository.recall.knows(("members", root))
+    }
+    ask([FindFamilies((), some, marked, answers.keeps) for some in _portions(sorted(roots))])
+
+
+def _roots(item: Diagnosed, repository: Repository) -> Iterator[Definition]:
+    """Yield the roots whose members a proposal may ask for: those of mends, and of what is inlined."""
+    kin = repository.kin_of(item.definition)
+    if not isinstance(item.mend, str):
+        yield kin.root
+    if kin.inlined is not None:
+        yield repository.root_of(kin.inlined)
+
+
+def _portions(definitions: Sequence[Definition]) -> Iterator[tuple[Definition, ...]]:
+    for at in range(0, len(definitions), _PORTION):
+        yield tuple(definitions[at : at + _PORTION])

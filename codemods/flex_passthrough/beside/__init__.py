@@ -1,0 +1,1 @@
+"""Beside: what other processes work out, where there is enough of it to pay for their start."""
