@@ -2,15 +2,21 @@
 
 from __future__ import annotations
 
+import os
+from dataclasses import dataclass
+
 import pytest
 
 from codemods.flex_passthrough.ahead import edits, families
 from codemods.flex_passthrough.api import Mode, Settings, plan
 from codemods.flex_passthrough.beside import workers
+from codemods.flex_passthrough.beside.workers import Workers
+from codemods.flex_passthrough.beside.workplace import Job
 from codemods.flex_passthrough.remembered.memory import Memory
 from codemods.modelrepo.family import Repository
 from codemods.review.json_report import render_json
 from codemods.review.patch import render_patch
+from codemods.source.tree import locate_tree
 
 ALONE, BESIDE = Settings(mode=Mode.MIRROR, jobs=1), Settings(mode=Mode.MIRROR, jobs=2)
 KINDS = {"FindFamilies", "MakeEdits", "MakeFiles"}
@@ -26,21 +32,62 @@ def asked(monkeypatch):
         kinds.append(type(errand).__name__)
         return do(worker, errand)
 
-    for module in (edits, families):
-        monkeypatch.setattr(module, "_PORTION", 1)
+    monkeypatch.setattr(edits, "_PORTION", 1)
+    for name in ("_DEFINITIONS", "_ROOTS", "_FEW"):
+        monkeypatch.setattr(families, name, 1)
     monkeypatch.setattr(workers.Worker, "do", counted)
     return kinds
+
+
+@dataclass(frozen=True)
+class Fill:
+    """Read a file of some size, and tell which process did."""
+
+    kilobytes: int
+
+    def do(self, place):
+        path = place.job.tree.root / f"of_{self.kilobytes}.py"
+        path.write_text("#" * 1024 * self.kilobytes)
+        place.index.module_at(path)
+        return os.getpid()
 
 
 def told(planned):
     return render_json(planned, "0"), render_patch(planned), planned.problems
 
 
-def test_workers_make_the_plan_that_one_process_makes(grove, asked):
-    alone = told(plan([grove / "src"], ALONE))
+def test_workers_make_the_plan_that_one_process_makes(grove, asked, monkeypatch):
+    with monkeypatch.context() as patch:
+        patch.setattr(workers, "_MUCH", 1000)
+        alone = told(plan([grove / "src"], ALONE))
     assert not asked
     assert told(plan([grove / "src"], BESIDE)) == alone
     assert set(asked) == KINDS
+
+
+def test_much_work_is_for_a_worker_even_where_there_is_one(grove, asked, monkeypatch):
+    monkeypatch.setattr(workers, "_MUCH", 1)
+    one = told(plan([grove / "src"], ALONE))
+    assert set(asked) == KINDS
+    assert told(plan([grove / "src"], BESIDE)) == one
+
+
+def test_worker_that_is_full_goes_on_in_another_process(tmp_path):
+    """What one has parsed goes with it; the answers do not depend on when that was."""
+    job = Job(locate_tree(tmp_path), {}, ())
+    with Workers(job, 1) as crew:
+        fills = [Fill(kilobytes) for kilobytes in (1, 2, 2500, 2501, 3, 4)]
+        did = {errand.kilobytes: process for errand, process, _ in crew.do(fills)}
+    assert did[1] != did[2] == did[2500] == did[2501] != did[3] == did[4]
+
+
+def test_workers_go_on_where_there_are_no_forks(grove, asked, monkeypatch):
+    """As on Windows, where one begins anew in its own process."""
+    beside = told(plan([grove / "src"], BESIDE))
+    full = "import os; del os.fork; from codemods.flex_passthrough.beside import workplace"
+    start = workers._START.replace("; main()", f"; {full}; workplace._MOST_READ = -1; main()")
+    monkeypatch.setattr(workers, "_START", start)
+    assert told(plan([grove / "src"], BESIDE)) == beside
 
 
 def test_nothing_is_worked_out_twice(grove, asked, monkeypatch):

@@ -14,8 +14,8 @@ from codemods.modelrepo.definition import Definition
 from codemods.modelrepo.family import Repository
 from codemods.source.problem import Problem
 
-# Definitions that a worker gets at a time.
-_PORTION = 32
+# Definitions, and roots, that a worker gets at a time, and so many definitions as take longer than its start.
+_DEFINITIONS, _ROOTS, _FEW = 32, 8, 8
 
 
 @dataclass(frozen=True)
@@ -89,7 +89,7 @@ def find_families(
     """Have workers find the families of what was diagnosed, unless earlier runs tell most of them."""
     definitions = list(dict.fromkeys(item.definition for item in diagnosed))
     unknown = [each for each in definitions if not repository.recall.knows(("kin", each))]
-    if not workers.are_worth(len(unknown) // _PORTION + 1) or 2 * len(unknown) < len(definitions):
+    if not workers.are_worth(len(unknown) // _FEW) or 2 * len(unknown) < len(definitions):
         return
     marked = frozenset(path for path in repository.layout.files if answers.may_say_where_from(path))
 
@@ -98,14 +98,14 @@ def find_families(
             repository.index.work.add(work)
             answers.tell(told or ())
 
-    ask([FindFamilies(some, (), marked, answers.keeps) for some in _portions(unknown)])
+    ask([FindFamilies(some, (), marked, answers.keeps) for some in _portions(unknown, _DEFINITIONS)])
     roots = {
         root: None
         for item in diagnosed
         for root in _roots(item, repository)
         if not repository.recall.knows(("members", root))
     }
-    ask([FindFamilies((), some, marked, answers.keeps) for some in _portions(sorted(roots))])
+    ask([FindFamilies((), some, marked, answers.keeps) for some in _portions(sorted(roots), _ROOTS)])
 
 
 def _roots(item: Diagnosed, repository: Repository) -> Iterator[Definition]:
@@ -117,6 +117,6 @@ def _roots(item: Diagnosed, repository: Repository) -> Iterator[Definition]:
         yield repository.root_of(kin.inlined)
 
 
-def _portions(definitions: Sequence[Definition]) -> Iterator[tuple[Definition, ...]]:
-    for at in range(0, len(definitions), _PORTION):
-        yield tuple(definitions[at : at + _PORTION])
+def _portions(definitions: Sequence[Definition], size: int) -> Iterator[tuple[Definition, ...]]:
+    for at in range(0, len(definitions), size):
+        yield tuple(definitions[at : at + size])

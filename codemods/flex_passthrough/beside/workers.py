@@ -7,7 +7,9 @@ directory, of ``PYTHONPATH`` or of a user's own site-packages, only of the paths
 from __future__ import annotations
 
 import contextlib
+import os
 import pickle
+import signal
 import subprocess
 import sys
 from collections.abc import Iterator, Sequence
@@ -23,6 +25,9 @@ _START = (
     "import sys; sys.path[:] = {path!r}; from codemods.flex_passthrough.beside.worker import main; main()"
 )
 
+# So many portions are much: what was parsed for more of them would fill the memory.
+_MUCH = 8
+
 _Errand = TypeVar("_Errand", bound=Errand)
 
 
@@ -35,7 +40,9 @@ class Worker:
 
     def __init__(self, job: Job) -> None:
         command = [sys.executable, "-I", "-S", "-c", _START.format(path=sys.path)]
-        self._process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+        self._process = subprocess.Popen(
+            command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, start_new_session=True
+        )
         self._send(job)
 
     def do(self, errand: Errand) -> tuple[Any, Work]:
@@ -52,9 +59,20 @@ class Worker:
         return answer
 
     def end(self) -> None:
-        """End the process, whatever it is at."""
+        """Let the process end, which is at nothing."""
+        self._close()
+        self._process.wait()
+
+    def kill(self) -> None:
+        """End the process and its forks, whatever they are at."""
+        if hasattr(os, "killpg"):
+            with contextlib.suppress(ProcessLookupError):
+                os.killpg(self._process.pid, signal.SIGKILL)
         self._process.kill()
         self._process.wait()
+        self._close()
+
+    def _close(self) -> None:
         for pipe in (self._process.stdin, self._process.stdout):
             with contextlib.suppress(OSError):
                 self._pipe(pipe).close()
@@ -92,11 +110,14 @@ class Workers:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         for worker in self._all:
-            worker.end()
+            worker.end() if kind is None else worker.kill()
 
     def are_worth(self, portions: int) -> bool:
-        """Whether so much work pays for their start; a portion is what takes longer than that."""
-        return self._count > 1 and portions > 1
+        """Whether so much work pays for their start; a portion is what takes longer than that.
+
+        One alone saves no time, but much work would leave much behind in this process.
+        """
+        return portions > (1 if self._count > 1 else _MUCH)
 
     def do(self, errands: Sequence[_Errand]) -> Iterator[tuple[_Errand, Any, Work]]:
         """Yield each errand with what comes of it and what that took, as they are done.
@@ -114,7 +135,7 @@ class Workers:
             except BaseException:
                 pool.shutdown(wait=False, cancel_futures=True)
                 for worker in self._all:
-                    worker.end()
+                    worker.kill()
                 raise
 
     def _do(self, errand: Errand) -> tuple[Any, Work]:
@@ -122,7 +143,8 @@ class Workers:
         try:
             answer = worker.do(errand)
         except WorkerDiedError:
-            worker.end()
+            worker.kill()
+            self._all.remove(worker)
             self._start()
             return None, Work()
         self._idle.put(worker)

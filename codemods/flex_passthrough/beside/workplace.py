@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import gc
 from collections.abc import Callable, Hashable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Protocol, TypeVar
 
@@ -13,10 +13,10 @@ from codemods.maskflow.index import Index
 from codemods.maskflow.work import Work
 from codemods.source.tree import Tree
 
-# After so many evaluations, or with so many bytes read, and for another kind of errand, a workplace begins
-# anew: what was parsed would fill the memory, and is of use to few other files.
-_MOST_EVALUATED = 5000
-_MOST_READ = 5 * 1024 * 1024
+# After so many evaluations, or with so many bytes read, a workplace is full: what was parsed takes up the
+# memory, and is of use to few other files.
+_MOST_EVALUATED = 4000
+_MOST_READ = 4 * 1024 * 1024
 
 _T = TypeVar("_T")
 
@@ -50,16 +50,16 @@ class Workplace:
 
     Attributes:
         portable: turns what comes of errands into bytes, whatever folder the tree lies in.
-        index: the tree, as far as it was read since the workplace last began anew.
+        index: the tree, as far as it was read.
     """
 
     def __init__(self, job: Job) -> None:
         self.job = job
         self.index = Index(job.tree, job.libraries)
         self.portable = Portable(folders_of(self.index))
-        self._done = Work()
         self._kept: dict[Hashable, Any] = {}
-        self._last: type[Errand] | None = None
+        self._evaluated = 0
+        self._read = 0
 
     def once(self, name: Hashable, make: Callable[[], _T]) -> _T:
         """Return what ``make`` makes of the index, once for as long as that lasts."""
@@ -70,25 +70,26 @@ class Workplace:
 
     def do(self, errand: Errand) -> tuple[Any, Work]:
         """Do an errand; return what comes of it, and what it took."""
-        if type(errand) is not self._last or self._is_full():
-            self._begin_anew()
-        self._last = type(errand)
-        before = self.work()
-        return errand.do(self), self.work().since(before)
+        before = replace(self.index.work)
+        return errand.do(self), self.index.work.since(before)
 
-    def _begin_anew(self) -> None:
-        self._done = self.work()
-        self._kept = {}
+    def begin(self) -> None:
+        """Count from here on what fills the workplace."""
+        self._evaluated = self.index.work.functions_evaluated
+        self._read = self._bytes_read()
+
+    def begin_anew(self) -> None:
+        """Let go of all that was read and parsed."""
         self.index = Index(self.job.tree, self.job.libraries)
+        self._kept = {}
         gc.collect()
+        self.begin()
 
-    def work(self) -> Work:
-        """Return what was done here so far."""
-        done = Work()
-        done.add(self._done)
-        done.add(self.index.work)
-        return done
+    @property
+    def is_full(self) -> bool:
+        """Whether it holds more than it should."""
+        evaluated = self.index.work.functions_evaluated - self._evaluated
+        return evaluated > _MOST_EVALUATED or self._bytes_read() - self._read > _MOST_READ
 
-    def _is_full(self) -> bool:
-        read = sum(len(module.source.raw) for module in self.index.modules())
-        return self.index.work.functions_evaluated > _MOST_EVALUATED or read > _MOST_READ
+    def _bytes_read(self) -> int:
+        return sum(len(module.source.raw) for module in self.index.modules())
