@@ -24,7 +24,11 @@ class Arguments:
 
     @cached_property
     def _carries_block(self) -> bool:
-        return any(map(has_block, self.everything()))
+        return (
+            any(map(has_block, self.positional))
+            or any(has_block(value) for _, value in self.keywords)
+            or has_block(self.rest)
+        )
 
     def everything(self) -> list[Value]:
         """Return all values."""

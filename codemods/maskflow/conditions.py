@@ -224,15 +224,16 @@ def _unconverted(node: ast.IfExp, frame: Frame, evaluator: Evaluator) -> Value:
     if not isinstance(call, ast.Call) or not isinstance(call.func, ast.Attribute):
         return NOTHING
     mask = call.func.value
-    asked = f"{ast.unparse(mask)} is not None"
-    if evaluator.calls.generating or call.func.attr not in CONVERSIONS or ast.unparse(node.test) != asked:
+    if evaluator.calls.generating or call.func.attr not in CONVERSIONS:
+        return NOTHING
+    if ast.unparse(node.test) != f"{ast.unparse(mask)} is not None":
         return NOTHING
     return frozenset(atom for atom in evaluator.evaluate(mask, frame) if isinstance(atom, Block))
 
 
 def _counts_dimensions(node: ast.expr) -> ast.expr | None:
     """Return ``mask`` of ``len(mask.shape)``, ``mask.ndim`` and ``mask.dim()``."""
-    if isinstance(node, ast.Call) and ast.unparse(node.func) == "len" and len(node.args) == 1:
+    if isinstance(node, ast.Call) and dotted(node.func) == "len" and len(node.args) == 1:
         (shape,) = node.args
         return shape.value if isinstance(shape, ast.Attribute) and shape.attr == "shape" else None
     asked = node.func if isinstance(node, ast.Call) else node

@@ -7,8 +7,9 @@ immutable and compare by content, so a call with equal values is evaluated once.
 from __future__ import annotations
 
 import ast
-from collections.abc import Iterable
+from collections.abc import Hashable, Iterable
 from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import TYPE_CHECKING, TypeAlias
 
 from codemods.maskflow.index import Class, External, Function, Module
@@ -238,7 +239,8 @@ FALSE: Value = frozenset({Const(False)})
 _WIDEST = 16
 
 
-def const(value: object) -> Value:
+@lru_cache(maxsize=4096, typed=True)  # the same few come by all the time
+def const(value: Hashable) -> Value:
     """Return the value of one known constant."""
     return frozenset({Const(value)})
 
@@ -283,7 +285,10 @@ def is_block(value: Value) -> bool:
 
 def has_block(value: Value) -> bool:
     """Whether a BlockMask is in ``value``, at any depth of tuples, lists and dicts."""
-    return any(_holds_block(atom) for atom in value)
+    return any(isinstance(atom, _HOLDERS) and _holds_block(atom) for atom in value)
+
+
+_HOLDERS = (Block, Tuple, List, Dict, Partial)
 
 
 def _holds_block(atom: Atom) -> bool:

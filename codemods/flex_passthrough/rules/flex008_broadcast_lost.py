@@ -48,16 +48,22 @@ def _diagnoses(module: Module, index: Index) -> tuple[Diagnosis, ...]:
     attention = _flex_attention(module, index)
     if attention is None:
         return ()
-    assert not isinstance(attention.node, ast.Lambda)
-    parameters = parameter_names(attention.node)
-    given = {found.name: found for found in find_lookups(attention.node) if found.name in parameters}
+    given = _looked_up(attention)
     for call, keyword in _calls_of_attention(module) if given else ():
         if keyword in given:
             message = f"{keyword} is looked up by row and head, of which it may have one for all"
             step = Step(attention, keyword, module.path, call.lineno)
             way, mend = Way.PLAIN, ExpandLookups()
-            return (Diagnosis("FLEX008", attention, given[keyword].node, message, (step,), mend, way=way),)
+            return (Diagnosis("FLEX008", attention, given[keyword], message, (step,), mend, way=way),)
     return ()
+
+
+@kept
+def _looked_up(attention: Function) -> dict[str, ast.expr]:
+    """Return the parameters of flex attention that its score functions look up by row and head, and where."""
+    assert not isinstance(attention.node, ast.Lambda)
+    parameters = parameter_names(attention.node)
+    return {found.name: found.node for found in find_lookups(attention.node) if found.name in parameters}
 
 
 def _calls_of_attention(module: Module) -> Iterator[tuple[ast.Call, str | None]]:
