@@ -73,8 +73,9 @@ def plan(
         with _no_collection():
             plans: list[Plan] = []
             for tree, below in trees.values():
-                if plans:
-                    gc.collect()  # what was parsed of one tree goes before the next is read
+                for draft in plans[-1].drafts if plans else ():
+                    draft.let_go()  # before the next tree is read
+                    gc.collect()
                 plans.append(make_plan(replace(tree, root=root), below, chosen, progress, memory))
     finally:
         if memory is not None:

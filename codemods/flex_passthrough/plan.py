@@ -165,6 +165,11 @@ class Draft:
         """Return the draft with ``after``, which somebody edited, in the place of ``trial``."""
         return replace(self, trials=[after if each is trial else each for each in self.trials])
 
+    def let_go(self) -> None:
+        """Let go of what was parsed, but for files that are edited: they stay as they were read."""
+        edited = {path for trial in self.trials for path in (trial.proposal.root.path, *trial.edits.paths())}
+        self.repository.let_go(edited)
+
     def plan(self, progress: Progress | None = None) -> Plan:
         """Put together what changes.
 

@@ -7,7 +7,7 @@ than they are looked into, because most of a large tree never matters to a mask.
 from __future__ import annotations
 
 import ast
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Container, Iterable, Iterator, Mapping
 from dataclasses import replace
 from pathlib import Path
 
@@ -177,6 +177,11 @@ class Index:
         for base in bases:
             yield base.with_suffix(".py")
             yield base / "__init__.py"
+
+    def let_go(self, but: Container[Path]) -> None:
+        """Let go of all modules but those of some files: who asks for one again gets another object."""
+        self._modules = {name: each for name, each in self._modules.items() if each and each.path in but}
+        self._followed.clear()
 
     def modules(self) -> Iterator[Module]:
         """Iterate over the modules parsed so far, in order of loading."""

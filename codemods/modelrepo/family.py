@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import ast
-from collections.abc import Iterator, Sequence
+from collections.abc import Container, Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -84,6 +84,11 @@ class Repository:
     def problems(self) -> tuple[Problem, ...]:
         """What could not be read, found or followed so far in this run."""
         return tuple(dict.fromkeys([*self.layout.problems, *self._problems]))
+
+    def let_go(self, but: Container[Path]) -> None:
+        """Let go of all that was parsed but some files. What was answered stays known."""
+        self.index.let_go(but)
+        self.heritage = Heritage(self.index)
 
     def definition(self, path: Path, qualname: str) -> Definition | None:
         """Return the definition called ``qualname`` in the text of the file at ``path``, or None."""

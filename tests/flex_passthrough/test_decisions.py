@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from dataclasses import replace
 from pathlib import Path
 
@@ -100,3 +101,16 @@ def test_decision_without_an_edit_names_what_offends_and_no_more(write_tree, bod
     (decision,) = plan([tree / "pkg"]).decisions
     assert len(decision.members) == members
     assert decision.members[0].role == "root"
+
+
+def test_plan_of_several_trees_can_be_made_again_without_some_decisions(write_tree, tmp_path):
+    """What was parsed of a tree is let go of before the next is read."""
+    first = write_tree({**LIBRARY, FIRST: BOTH})
+    second = shutil.copytree(first, tmp_path / "second")
+    trees = [first / "pkg", second / "pkg"]
+    planned = plan(trees)
+    no = frozenset({planned.decisions[0].id})
+    again = planned.without(no)
+    assert 0 < len(again.changes) <= len(planned.changes)
+    expected = plan(trees, Settings(rejected=no))
+    assert [change.after for change in again.changes] == [change.after for change in expected.changes]
