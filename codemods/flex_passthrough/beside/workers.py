@@ -102,6 +102,7 @@ class Workers:
         self._count = count
         self._all: list[Worker] = []
         self._idle: SimpleQueue[Worker] = SimpleQueue()
+        self._is_over = False
 
     def __enter__(self) -> Workers:
         return self
@@ -109,8 +110,10 @@ class Workers:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
+        if kind is not None:
+            self._kill()
         for worker in self._all:
-            worker.end() if kind is None else worker.kill()
+            worker.end()
 
     def are_worth(self, portions: int) -> bool:
         """Whether so much work pays for their start; a portion is what takes longer than that.
@@ -125,7 +128,7 @@ class Workers:
         None comes of one that a worker died of.
         """
         count = min(self._count, len(errands))
-        for _ in range(count - len(self._all)):
+        for _ in range(count - self._idle.qsize()):
             self._start()
         with ThreadPoolExecutor(max(count, 1)) as pool:
             running = {pool.submit(self._do, errand): errand for errand in errands}
@@ -134,8 +137,7 @@ class Workers:
                     yield running[done], *done.result()
             except BaseException:
                 pool.shutdown(wait=False, cancel_futures=True)
-                for worker in self._all:
-                    worker.kill()
+                self._kill()
                 raise
 
     def _do(self, errand: Errand) -> tuple[Any, Work]:
@@ -144,11 +146,16 @@ class Workers:
             answer = worker.do(errand)
         except WorkerDiedError:
             worker.kill()
-            self._all.remove(worker)
-            self._start()
+            if not self._is_over:
+                self._start()
             return None, Work()
         self._idle.put(worker)
         return answer
+
+    def _kill(self) -> None:
+        self._is_over = True
+        for worker in self._all:
+            worker.kill()
 
     def _start(self) -> None:
         self._all.append(Worker(self._job))
