@@ -14,6 +14,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from codemods.flex_passthrough.plan import Plan, make_plan
 from codemods.flex_passthrough.proposed import Proposed
@@ -27,9 +28,20 @@ from codemods.rewrite.store import Wait
 from codemods.rewrite.transaction import Outcome, write_all
 from codemods.source.problem import Problem, SourceError
 from codemods.source.tree import Tree, locate_tree
-from codemods.verify.api import verify
+
+if TYPE_CHECKING:
+    from codemods.verify.api import verify
 
 __all__ = ["Change", "Finding", "Mode", "Plan", "Settings", "apply", "plan", "recover", "scan", "verify"]
+
+
+def __getattr__(name: str) -> object:
+    """Load the harness when :func:`verify` is first asked for: most runs do not verify."""
+    if name == "verify":
+        from codemods.verify.api import verify
+
+        return verify
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
 
 
 def scan(paths: Sequence[Path], settings: Settings | None = None) -> list[Finding]:

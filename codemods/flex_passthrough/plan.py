@@ -12,7 +12,6 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from codemods.flex_passthrough import by_hand
 from codemods.flex_passthrough.ahead.edits import make_edits, make_files
 from codemods.flex_passthrough.ahead.families import find_families
 from codemods.flex_passthrough.beside.workers import Workers
@@ -90,6 +89,8 @@ class Plan(Proposed):
         Raises:
             EditRefusedError: if the decision changes no definition.
         """
+        from codemods.flex_passthrough import by_hand  # few runs edit anything by hand
+
         draft, trial = self._trial(decision)
         return by_hand.text_to_edit(trial, draft.workshop)
 
@@ -107,6 +108,8 @@ class Plan(Proposed):
         Raises:
             EditRefusedError: if the edit cannot be made, here and in every follower; in one line.
         """
+        from codemods.flex_passthrough import by_hand
+
         changed, trial = self._trial(decision)
         after = by_hand.edited(trial, text, changed.workshop)
         again = Plan(self.root, problems=self.problems, bounds=self.bounds)

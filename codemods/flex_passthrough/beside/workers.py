@@ -13,7 +13,6 @@ import signal
 import subprocess
 import sys
 from collections.abc import Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor, as_completed
 from queue import SimpleQueue
 from types import TracebackType
 from typing import IO, Any, TypeVar
@@ -127,6 +126,8 @@ class Workers:
 
         None comes of one that a worker died of.
         """
+        from concurrent.futures import ThreadPoolExecutor, as_completed  # most runs start no worker
+
         count = min(self._count, len(errands))
         for _ in range(count - self._idle.qsize()):
             self._start()
