@@ -133,7 +133,8 @@ class Workshop:
 
     def has_rendered(self, path: Path, together: FileEdits) -> bool:
         """Whether it is known what :meth:`render` returns."""
-        return self.made.knows(self._rendering(path, together))
+        module = self._module(path)
+        return self.made.knows(("rendered", module.digest, *self._rendering(module, together)))
 
     def _mending(self, mend: Mend, definition: Definition, body_start: int) -> tuple[object, ...]:
         """Return all that the edits of a mend depend on."""
@@ -141,12 +142,13 @@ class Workshop:
         width, guard = self._style(module)
         return mend, module.digest, definition.qualname, width, body_start, guard
 
-    def _rendering(self, path: Path, together: FileEdits) -> tuple[object, ...]:
-        """Return all that a file's text after edits depends on."""
-        module = self._module(path)
-        width, guard = self._style(module)
+    def _rendering(
+        self, module: Module, together: FileEdits
+    ) -> tuple[list[Edit], list[Need], bool, int, str | None]:
+        """Return all that a file's text after edits depends on, besides its text."""
+        path, style = module.path, self._style(module)
         edits, needs = sorted(set(together.edits[path])), list(dict.fromkeys(together.needs[path]))
-        return "rendered", module.digest, edits, needs, path in together.helpers, width, guard
+        return edits, needs, path in together.helpers, *style
 
     def source(self, path: Path) -> SourceFile:
         """Return a file as it is."""
@@ -183,13 +185,9 @@ class Workshop:
             CannotMend, OverlappingEdits, RewriteError: if the file would not come out right.
         """
         module = self._module(path)
-        width, guard = self._style(module)
-        edits, needs = sorted(set(together.edits[path])), list(dict.fromkeys(together.needs[path]))
-        helper = path in together.helpers
-        return self.made.once(
-            self._rendering(path, together),
-            lambda: _rendered(module.source, edits, needs, helper, width, guard),
-        )
+        parts = self._rendering(module, together)
+        look_at = ("rendered", module.digest, *parts)
+        return self.made.once(look_at, lambda: _rendered(module.source, *parts))
 
     def _style(self, module: Module) -> tuple[int, str | None]:
         """Return how wide a file's lines may be, and the guard for flex attention in its library, if any."""

@@ -14,7 +14,7 @@ from collections.abc import Iterator
 
 from codemods.maskflow.definitions import Assignment, Class, Function, Module
 from codemods.maskflow.frame import last_name
-from codemods.maskflow.hierarchy import PRETRAINED_MODEL, Hierarchy
+from codemods.maskflow.hierarchy import Hierarchy, is_library_init
 
 # The attributes in which a configuration class declares its parts: until 4.x, and since 5.x.
 _DECLARATIONS = ("sub_configs", "sub_configs_defaults")
@@ -47,7 +47,7 @@ class Composition:
 
     def _annotated(self, model: Class) -> Class | None:
         init = self.hierarchy.find(model, "__init__")
-        if not isinstance(init, Function) or init.owner is None or init.owner.name == PRETRAINED_MODEL:
+        if not isinstance(init, Function) or init.owner is None or is_library_init(init):
             return None
         annotation = next((each.annotation for each in init.node.args.args if each.arg == "config"), None)
         return self._class(init.module, annotation)

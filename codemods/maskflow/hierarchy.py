@@ -11,7 +11,7 @@ from codemods.maskflow.patches import Patch
 CLAIM = "_supports_flex_attn"
 
 # What all models of the library descend from.
-PRETRAINED_MODEL = "PreTrainedModel"
+_PRETRAINED_MODEL = "PreTrainedModel"
 
 # Bases that mark a torch model where its own source is not part of the tree.
 _TORCH_BASES = ("torch.nn.Module", "torch.nn.modules.module.Module")
@@ -77,7 +77,9 @@ class Hierarchy:
                 base.path in _TORCH_BASES
                 or base.path.startswith("torch.nn.")
                 or (
-                    base.path.endswith(PRETRAINED_MODEL) and "TF" not in base.path and "Flax" not in base.path
+                    base.path.endswith(_PRETRAINED_MODEL)
+                    and "TF" not in base.path
+                    and "Flax" not in base.path
                 )
             )
             for base in self.linearize(cls)
@@ -86,7 +88,7 @@ class Hierarchy:
     def is_pretrained_model(self, cls: Class) -> bool:
         """Whether ``cls`` descends from a class named ``PreTrainedModel``, in the tree or outside."""
         return any(
-            (base.name if isinstance(base, Class) else base.path.rpartition(".")[2]) == PRETRAINED_MODEL
+            (base.name if isinstance(base, Class) else base.path.rpartition(".")[2]) == _PRETRAINED_MODEL
             for base in self.linearize(cls)
         )
 
@@ -98,3 +100,15 @@ class Hierarchy:
     def classes(self, module: Module) -> list[Class]:
         """Return the top-level classes of ``module`` in source order."""
         return [bound for bound in module.bindings.values() if isinstance(bound, Class)]
+
+
+def is_library_init(function: Function) -> bool:
+    """Whether a call is that of the library's own ``__init__`` of models.
+
+    It keeps the configuration and checks it, at some length and for each model anew. No mask has part in it.
+    """
+    return (
+        function.name == "__init__"
+        and function.owner is not None
+        and function.owner.name == _PRETRAINED_MODEL
+    )

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from codemods.maskflow.arguments import Arguments, bind, signature_of
-from codemods.maskflow.hierarchy import PRETRAINED_MODEL
 from codemods.maskflow.index import Function
 from codemods.maskflow.values import (
     CONFIG,
@@ -30,16 +29,6 @@ def matters_without_mask(function: Function, receiver: Instance | ClassRef | Non
     if function.name in ("forward", "__call__"):
         return False
     return isinstance(receiver, Instance)
-
-
-def is_library_init(function: Function) -> bool:
-    """Whether a call is that of the library's own ``__init__`` of models.
-
-    It keeps the configuration and checks it, at some length and for each model anew. No mask has part in it.
-    """
-    return (
-        function.name == "__init__" and function.owner is not None and function.owner.name == PRETRAINED_MODEL
-    )
 
 
 def configuration_among(bound: Arguments) -> Value:

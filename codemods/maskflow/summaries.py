@@ -10,12 +10,11 @@ from codemods.maskflow.arguments import Arguments, bind, signature_of
 from codemods.maskflow.composition import Composition
 from codemods.maskflow.expressions import Evaluator
 from codemods.maskflow.frame import Environment, Frame, Record
-from codemods.maskflow.hierarchy import Hierarchy
+from codemods.maskflow.hierarchy import Hierarchy, is_library_init
 from codemods.maskflow.index import Assignment, Class, Function, Index, Module
 from codemods.maskflow.passing import (
     as_whole,
     configuration_among,
-    is_library_init,
     is_one_mask,
     marked,
     mask_parameter,

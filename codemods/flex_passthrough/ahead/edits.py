@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TypeVar
 
 from codemods.flex_passthrough.beside.workers import Workers
-from codemods.flex_passthrough.beside.workplace import Errand, Workplace
+from codemods.flex_passthrough.beside.workplace import Errand, Workplace, portions
 from codemods.flex_passthrough.editing import FileEdits, Workshop
 from codemods.flex_passthrough.mends.cannot import CannotMend
 from codemods.flex_passthrough.planning import Trial, is_wanted
@@ -139,6 +139,6 @@ def _make(
     files = list(by_path.values())
     if not workers.are_worth(len(files) // _PORTION):
         return
-    portions = [files[at : at + _PORTION] for at in range(0, len(files), _PORTION)]
-    for _, made, _ in workers.do([errand(tuple(chain(*portion))) for portion in portions]):
+    errands = [errand(tuple(chain(*some))) for some in portions(files, _PORTION)]
+    for _, made, _ in workers.do(errands):
         workshop.made.tell(made or {})

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from codemods.flex_passthrough.beside.workers import Workers
-from codemods.flex_passthrough.beside.workplace import Workplace
+from codemods.flex_passthrough.beside.workplace import Workplace, portions
 from codemods.flex_passthrough.remembered.answers import Answers, Told
 from codemods.flex_passthrough.scan import Diagnosed
 from codemods.modelrepo.definition import Definition
@@ -74,8 +74,7 @@ class _Notes:
         problems: Sequence[tuple[Path, Problem]] = (),
     ) -> None:
         """Take note of an answer, and of the problems that were met on the way."""
-        packed = self._portable.pack((self._portable.pack(answer), problems))
-        self._taken.append(Told(question, depends_on, packed))
+        self._taken.append(Told.of(self._portable, question, depends_on, answer, problems))
 
     def taken(self) -> list[Told]:
         """Return what was noted since the last time."""
@@ -98,14 +97,14 @@ def find_families(
             repository.index.work.add(work)
             answers.tell(told or ())
 
-    ask([FindFamilies(some, (), marked, answers.keeps) for some in _portions(unknown, _DEFINITIONS)])
+    ask([FindFamilies(some, (), marked, answers.keeps) for some in portions(unknown, _DEFINITIONS)])
     roots = {
         root: None
         for item in diagnosed
         for root in _roots(item, repository)
         if not repository.recall.knows(("members", root))
     }
-    ask([FindFamilies((), some, marked, answers.keeps) for some in _portions(sorted(roots), _ROOTS)])
+    ask([FindFamilies((), some, marked, answers.keeps) for some in portions(sorted(roots), _ROOTS)])
 
 
 def _roots(item: Diagnosed, repository: Repository) -> Iterator[Definition]:
@@ -115,8 +114,3 @@ def _roots(item: Diagnosed, repository: Repository) -> Iterator[Definition]:
         yield kin.root
     if kin.inlined is not None:
         yield repository.root_of(kin.inlined)
-
-
-def _portions(definitions: Sequence[Definition], size: int) -> Iterator[tuple[Definition, ...]]:
-    for at in range(0, len(definitions), size):
-        yield tuple(definitions[at : at + size])

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import gc
-from collections.abc import Callable, Hashable
+from collections.abc import Callable, Hashable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Protocol, TypeVar
@@ -43,6 +43,12 @@ class Errand(Protocol):
 
     def do(self, place: Workplace) -> Any:
         """Return what comes of it."""
+
+
+def portions(items: Sequence[_T], size: int) -> Iterator[tuple[_T, ...]]:
+    """Yield all of ``items``, so many at a time."""
+    for at in range(0, len(items), size):
+        yield tuple(items[at : at + size])
 
 
 class Workplace:

@@ -28,6 +28,19 @@ class Told:
     depends_on: Depends
     data: bytes
 
+    @classmethod
+    def of(
+        cls,
+        portable: Portable,
+        question: tuple[object, ...],
+        depends_on: Depends,
+        answer: object,
+        problems: Sequence[tuple[Path, Problem]],
+    ) -> Told:
+        """Return an answer, or the bytes that ``portable`` made of one, with the problems met on the way."""
+        packed = answer if isinstance(answer, bytes) else portable.pack(answer)
+        return cls(question, depends_on, portable.pack((packed, problems)))
+
 
 class Answers:
     """Answers about one tree, remembered where there is a memory.
@@ -103,9 +116,8 @@ class Answers:
             problems: what was met on the way, each with its file.
         """
         if self.memory is not None:
-            packed = answer if isinstance(answer, bytes) else self.portable.pack(answer)
-            data = self.portable.pack((packed, problems))
-            self._new.append((self._key(question), depends_on, data))
+            told = Told.of(self.portable, question, depends_on, answer, problems)
+            self._new.append((self._key(question), told.depends_on, told.data))
 
     @property
     def keeps(self) -> bool:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -34,11 +33,3 @@ class ScanFiles:
         attached = place.once("attached", lambda: attached_by(place.index, self.patching))
         rules = [RULES[rule] for rule in self.rules]
         return [place.portable.pack(scan_file(place.index, path, attached, rules)) for path in self.paths]
-
-
-def in_portions(
-    paths: Sequence[Path], patching: tuple[Path, ...], rules: tuple[str, ...]
-) -> Iterator[ScanFiles]:
-    """Yield errands that scan all of ``paths``."""
-    for at in range(0, len(paths), PORTION):
-        yield ScanFiles(tuple(paths[at : at + PORTION]), patching, rules)

@@ -6,10 +6,11 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from codemods.flex_passthrough.beside.workers import Workers
+from codemods.flex_passthrough.beside.workplace import portions
 from codemods.flex_passthrough.remembered.answers import Answers
 from codemods.flex_passthrough.rules.rule import Rule
 from codemods.flex_passthrough.scan.diagnosed import FileScan
-from codemods.flex_passthrough.scan.errand import PORTION, in_portions
+from codemods.flex_passthrough.scan.errand import PORTION, ScanFiles
 from codemods.flex_passthrough.scan.file_scan import scan_file
 from codemods.flex_passthrough.scan.model_files import ModelFiles
 from codemods.maskflow.index import Index
@@ -43,7 +44,8 @@ class Run:
             yield path, scan_file(self.index, path, self.found.attached, self.rules), b""
 
     def _by_workers(self, paths: Sequence[Path], workers: Workers) -> Iterator[tuple[Path, FileScan, bytes]]:
-        errands = list(in_portions(paths, self.found.patching, tuple(rule.id for rule in self.rules)))
+        rules = tuple(rule.id for rule in self.rules)
+        errands = [ScanFiles(some, self.found.patching, rules) for some in portions(paths, PORTION)]
         for errand, scans, work in workers.do(errands):
             if scans is None:  # what a worker dies of may be its size: here there is no other to lose
                 yield from self._here(errand.paths)

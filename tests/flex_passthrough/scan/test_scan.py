@@ -70,7 +70,6 @@ def look(root, memory=None, *, rules=None, jobs=1):
 
 def test_two_processes_tell_what_one_tells(tree, monkeypatch):
     monkeypatch.setattr("codemods.flex_passthrough.scan.run.PORTION", 1)
-    monkeypatch.setattr("codemods.flex_passthrough.scan.errand.PORTION", 1)
     alone, here = look(tree)
     beside, there = look(tree, jobs=2)
     assert alone == beside
@@ -84,8 +83,7 @@ def test_few_files_are_not_worth_a_process(tree, scanned):
 
 
 def test_files_that_a_worker_dies_of_are_scanned_here(tree, scanned, monkeypatch):
-    monkeypatch.setattr("codemods.flex_passthrough.scan.run.PORTION", 1)
-    monkeypatch.setattr("codemods.flex_passthrough.scan.errand.PORTION", 2)
+    monkeypatch.setattr("codemods.flex_passthrough.scan.run.PORTION", 2)
     monkeypatch.setattr(workers, "_START", "import sys, os; os._exit(9)")
     beside, _ = look(tree, jobs=2)
     assert len(scanned) == 4
