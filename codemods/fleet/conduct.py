@@ -8,10 +8,11 @@ import re
 import signal
 import threading
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from typing import Any
 
+from msgspec import Struct
+from msgspec.structs import asdict, fields
 from rich.console import Console
 
 from codemods.fleet.engines.engine import Engine
@@ -30,8 +31,7 @@ from codemods.fleet.store import open_store
 from codemods.fleet.task import STAGES, BranchStyle, Limits
 
 
-@dataclass(frozen=True)
-class Wishes:
+class Wishes(Struct, frozen=True):
     """What the user asked for, as a later `resume` finds it in the ledger."""
 
     stages: tuple[str, ...] = ("fetch", "plan")
@@ -43,9 +43,9 @@ class Wishes:
     engine: str = "local"
     address: str = ""
     resources: tuple[str, ...] = ()
-    branch: str = BranchStyle.branch
-    author: str = BranchStyle.author
-    message: str = BranchStyle.message
+    branch: str = BranchStyle().branch
+    author: str = BranchStyle().author
+    message: str = BranchStyle().message
 
     def to_json(self) -> dict[str, Any]:
         """Return them as JSON data."""

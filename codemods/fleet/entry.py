@@ -6,10 +6,12 @@ import hashlib
 import json
 import re
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field
 from pathlib import PurePosixPath
 from typing import Any
 from urllib.parse import urlsplit, urlunsplit
+
+from msgspec import Struct, field
+from msgspec.structs import asdict
 
 from codemods.fleet.said import EntryError, check_types, options_from, verification_from
 
@@ -25,8 +27,7 @@ _TYPES: dict[str, type] = {
 }
 
 
-@dataclass(frozen=True)
-class Entry:
+class Entry(Struct, frozen=True):
     """One repository of the fleet.
 
     Attributes:

@@ -10,9 +10,11 @@ import sqlite3
 import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Any
+
+from msgspec import Struct, field
+from msgspec.structs import fields
 
 from codemods.fleet.entry import Entry
 from codemods.fleet.manifest import Listed
@@ -24,8 +26,7 @@ class LedgerError(Exception):
     """A ledger that cannot be used; one line says why."""
 
 
-@dataclass(frozen=True)
-class StageRow:
+class StageRow(Struct, frozen=True):
     """What is on record of one stage of one repository."""
 
     repository: str
@@ -48,8 +49,7 @@ class StageRow:
 _COLUMNS = tuple(field.name for field in fields(StageRow))
 
 
-@dataclass(frozen=True)
-class RepositoryRow:
+class RepositoryRow(Struct, frozen=True):
     """One repository and the stages that are on record of it, by name.
 
     Attributes:
@@ -66,8 +66,7 @@ class RepositoryRow:
         return self.entry.name
 
 
-@dataclass(frozen=True)
-class Activity:
+class Activity(Struct, frozen=True):
     """What a worker is doing."""
 
     worker: str

@@ -11,9 +11,11 @@ import json
 import os
 import sys
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, TextIO
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from codemods.fleet.entry import Entry, entry_from, kind_of, safe_name
 from codemods.fleet.said import EntryError
@@ -28,8 +30,7 @@ class ManifestError(ValueError):
     """A manifest that cannot be read; one line says where and why."""
 
 
-@dataclass(frozen=True)
-class Listed:
+class Listed(Struct, frozen=True):
     """One repository as it was listed, and the reason why it cannot be used, if it cannot."""
 
     entry: Entry

@@ -14,6 +14,9 @@ from codemods.fleet.place import DEFAULT
 from codemods.fleet.said import options_from
 from codemods.fleet.task import STAGES
 
+# What is taken where nothing is said.
+_DEFAULT = Wishes()
+
 Command = TypeVar("Command", bound=Callable[..., None])
 
 work_option = click.option(
@@ -46,14 +49,14 @@ _RUN_OPTIONS = (
     click.option(
         "--timeout",
         type=click.FloatRange(1),
-        default=Wishes.seconds,
+        default=_DEFAULT.seconds,
         show_default=True,
         help="Seconds for one stage.",
     ),
     click.option(
         "--memory",
         type=click.FloatRange(0),
-        default=Wishes.memory,
+        default=_DEFAULT.memory,
         show_default=True,
         metavar="GIB",
         help="Memory for one repository; 0 for no limit.",
@@ -61,7 +64,7 @@ _RUN_OPTIONS = (
     click.option(
         "--retries",
         type=click.IntRange(0),
-        default=Wishes.retries,
+        default=_DEFAULT.retries,
         show_default=True,
         help="How often to try again what may pass: a crash, a network that fails.",
     ),
@@ -96,11 +99,11 @@ _RUN_OPTIONS = (
     click.option(
         "--branch", metavar="NAME", help="Also make a branch of this name, with one commit for each root."
     ),
-    click.option("--author", metavar="'NAME <MAIL>'", default=Wishes.author, help="Who makes the commits."),
+    click.option("--author", metavar="'NAME <MAIL>'", default=_DEFAULT.author, help="Who makes the commits."),
     click.option(
         "--message",
         metavar="TEXT",
-        default=Wishes.message,
+        default=_DEFAULT.message,
         help="The message of each commit, with {rule}, {name}, {why}, {root}, {path}, {files} in it.",
     ),
 )
@@ -123,7 +126,7 @@ def wishes(given: Mapping[str, Any]) -> Wishes:
         memory=given["memory"],
         retries=given["retries"],
         store=_absolute(given["store"]),
-        branch=given["branch"] or Wishes.branch,
+        branch=given["branch"] or _DEFAULT.branch,
         author=given["author"],
         engine=given["engine"],
         address=given["address"],

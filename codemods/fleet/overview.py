@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any
+
+from msgspec import Struct
 
 from codemods.fleet.ledger import RepositoryRow, StageRow
 from codemods.fleet.task import STAGES
@@ -20,8 +21,7 @@ LINKS = {
 }
 
 
-@dataclass(frozen=True)
-class Row:
+class Row(Struct, frozen=True):
     """One repository.
 
     Attributes:
@@ -48,8 +48,7 @@ class Row:
     stages: Sequence[StageRow]
 
 
-@dataclass(frozen=True)
-class Overview:
+class Overview(Struct, frozen=True):
     """All repositories, and how many are in which state."""
 
     rows: Sequence[Row]

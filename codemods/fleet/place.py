@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
 
 import filelock
+from msgspec import Struct
 
 from codemods.fleet.ledger import Ledger, LedgerError
 from codemods.fleet.results import Results
@@ -17,8 +17,7 @@ DEFAULT = Path("fleet")
 _PATIENCE = 0.5
 
 
-@dataclass(frozen=True)
-class Place:
+class Place(Struct, frozen=True):
     """One work directory.
 
     Attributes:

@@ -8,9 +8,11 @@ import json
 import time
 from collections import deque
 from collections.abc import Callable
-from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Protocol
+
+from msgspec import Struct, field
+from msgspec.structs import asdict, replace
 
 import codemods
 from codemods.fleet.engines.engine import Engine, Told
@@ -23,8 +25,7 @@ _TICK = 0.5
 _FIRST_PAUSE = 1.0
 
 
-@dataclass(frozen=True)
-class Order:
+class Order(Struct, frozen=True):
     """What a run is asked for.
 
     Attributes:

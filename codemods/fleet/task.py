@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
+
+from msgspec import Struct, field
 
 from codemods.fleet.artifacts import Artifacts
 from codemods.fleet.entry import Entry
@@ -17,8 +18,7 @@ STAGES = ("fetch", "plan", "mend", "verify")
 Outcome = Literal["done", "failed", "skipped", "unchanged"]
 
 
-@dataclass(frozen=True)
-class Limits:
+class Limits(Struct, frozen=True):
     """What one stage may take.
 
     Attributes:
@@ -30,8 +30,7 @@ class Limits:
     memory: int = 8 << 30
 
 
-@dataclass(frozen=True)
-class BranchStyle:
+class BranchStyle(Struct, frozen=True):
     """How commits are made.
 
     Attributes:
@@ -46,8 +45,7 @@ class BranchStyle:
     message: str = "{rule}: {root} in {path}\n\n{why}\nChanges {files}."
 
 
-@dataclass(frozen=True)
-class Task:
+class Task(Struct, frozen=True):
     """Stages of one repository, to be done one after the other by one worker.
 
     Attributes:
@@ -73,15 +71,13 @@ class Task:
         return self.entry.name
 
 
-@dataclass(frozen=True)
-class Started:
+class Started(Struct, frozen=True):
     """A stage has begun."""
 
     stage: str
 
 
-@dataclass(frozen=True)
-class Finished:
+class Finished(Struct, frozen=True):
     """A stage has ended.
 
     Attributes:
@@ -109,8 +105,7 @@ class Finished:
     log: str = ""
 
 
-@dataclass(frozen=True)
-class Ended:
+class Ended(Struct, frozen=True):
     """The worker is done with the task, one way or another."""
 
 

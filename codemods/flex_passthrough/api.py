@@ -12,9 +12,10 @@ import gc
 import os
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
+
+from msgspec.structs import replace
 
 from codemods.flex_passthrough.plan import Plan, make_plan
 from codemods.flex_passthrough.proposed import Proposed

@@ -12,7 +12,9 @@ import builtins
 import re
 import symtable
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, replace
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from codemods.flex_passthrough.editing import FileEdits, Workshop
 from codemods.flex_passthrough.mends.cannot import CannotMend
@@ -39,8 +41,7 @@ class EditRefusedError(ValueError):
     """An edit that cannot be made; its text is one line that says why."""
 
 
-@dataclass(frozen=True)
-class Passage:
+class Passage(Struct, frozen=True):
     """A definition that a decision changes, from its first line to its last.
 
     Attributes:

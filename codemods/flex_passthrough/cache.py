@@ -18,9 +18,10 @@ import sys
 import tempfile
 import time
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
+
+from msgspec import Struct
 
 from codemods.flex_passthrough.identity import own_identity
 from codemods.flex_passthrough.library import libraries
@@ -56,8 +57,7 @@ def default_folder() -> Path:
     return platformdirs.user_cache_path("model-codemods", appauthor=False) / "plans"
 
 
-@dataclass(frozen=True)
-class Question:
+class Question(Struct, frozen=True):
     """What is asked of a run: all that its answer depends on, but for the content of files.
 
     Attributes:
@@ -137,7 +137,7 @@ class PlanCache:
         folders = {*question.named, *(path.parent for path in plan.read.difference(question.files))}
         snapshot = Snapshot.take(sorted(seen), absent, folders, question.began)
         if snapshot is not None:
-            kept = Proposed(**{name: getattr(plan, name) for name in Proposed.__dataclass_fields__})
+            kept = Proposed(**{name: getattr(plan, name) for name in Proposed.__struct_fields__})
             self._write(self._place(question), snapshot, kept)
             self._shrink()
 

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import gc
 import sys
-from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
+from msgspec.structs import replace
 from rich.console import Console
 
 from codemods.flex_passthrough import output

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import replace
+
+from msgspec.structs import replace
 
 from codemods.flex_passthrough.editing import FileEdits, Workshop
 from codemods.flex_passthrough.planning import Planned

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
 from itertools import accumulate
 from pathlib import Path
+
+from msgspec import Struct, field
 
 from codemods.flex_passthrough.era import INTEGRATION
 from codemods.flex_passthrough.mends.annotations import annotate_mask
@@ -32,8 +33,7 @@ from codemods.source.text import SourceFile
 SHARED_HELPER = Need(".integrations.flex_attention", HELPER, guarded=True)
 
 
-@dataclass
-class FileEdits:
+class FileEdits(Struct):
     """What changes in each file: edits, names to import, and whether it gets the window helper."""
 
     edits: dict[Path, list[Edit]] = field(default_factory=dict)

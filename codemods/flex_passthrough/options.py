@@ -4,17 +4,17 @@ from __future__ import annotations
 
 import os
 import sys
-from dataclasses import dataclass, replace
 from pathlib import Path
 
 import click
+from msgspec import Struct
+from msgspec.structs import replace
 
 from codemods.flex_passthrough.config import find_config, load_config, rule_ids
 from codemods.flex_passthrough.settings import Mode, Settings
 
 
-@dataclass(frozen=True)
-class Options:
+class Options(Struct, frozen=True):
     """What stands on the command line; one field for each argument and option."""
 
     paths: tuple[Path, ...]

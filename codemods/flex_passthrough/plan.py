@@ -8,9 +8,11 @@ cut out of its result: an import that two decisions share stays as long as one o
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
+
+from msgspec import Struct, field
+from msgspec.structs import replace
 
 from codemods.flex_passthrough.ahead.edits import make_edits, make_files
 from codemods.flex_passthrough.ahead.families import find_families
@@ -44,7 +46,6 @@ if TYPE_CHECKING:
     from codemods.modelrepo.consistency import Comparison
 
 
-@dataclass
 class Plan(Proposed):
     """What a run proposes, with all that it takes to plan again."""
 
@@ -122,8 +123,7 @@ class Plan(Proposed):
         return next((draft, trial) for draft in self.drafts for trial in draft.trials if trial.id == decision)
 
 
-@dataclass(frozen=True)
-class Draft:
+class Draft(Struct, frozen=True):
     """One tree, read and analysed: all that a plan is made from."""
 
     tree: Tree

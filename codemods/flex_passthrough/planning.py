@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass, field, replace
+
+from msgspec import Struct, field
+from msgspec.structs import replace
 
 from codemods.flex_passthrough.editing import Bench, FileEdits, Workshop
 from codemods.flex_passthrough.mends.cannot import CannotMend
@@ -22,8 +24,7 @@ from codemods.source.problem import SourceError
 _HOW = {"root": "edited", "generated": "mirrored", "copy": "copied"}
 
 
-@dataclass(frozen=True)
-class Trial:
+class Trial(Struct, frozen=True):
     """A proposal's edits, whatever becomes of other proposals.
 
     Attributes:
@@ -45,8 +46,7 @@ class Trial:
     status: tuple[Status, str] = (Status.SKIPPED, "the definition lies outside the paths given")
 
 
-@dataclass
-class Planned:
+class Planned(Struct):
     """What became of one proposal.
 
     Attributes:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Set
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from codemods.flex_passthrough.rules.rule import Mend, Tie
 from codemods.flex_passthrough.scan import Diagnosed
@@ -18,8 +19,7 @@ from codemods.source.tree import Tree
 _ORIGIN: dict[Origin, Role] = {"hand-written": "root", "generated": "generated", "copied-from": "copy"}
 
 
-@dataclass(frozen=True)
-class Proposal:
+class Proposal(Struct, frozen=True):
     """One root with one rule: everything that would have to change together.
 
     Attributes:

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
+
+from msgspec import field
 
 from codemods.review.report import Report
 
@@ -16,7 +17,6 @@ class RegenerationError(Exception):
     """Regeneration was asked for and cannot be had; one line says why."""
 
 
-@dataclass
 class Proposed(Report):
     """A report whose changes are not written yet.
 

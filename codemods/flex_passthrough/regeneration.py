@@ -8,9 +8,10 @@ of the mirrored text.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
+
+from msgspec import Struct, field
 
 from codemods.flex_passthrough.proposed import RegenerationError
 from codemods.flex_passthrough.scan import Progress
@@ -26,8 +27,7 @@ if TYPE_CHECKING:
     from codemods.modelrepo.regenerate import Failure, RegenerationResult, Report
 
 
-@dataclass(frozen=True)
-class Regenerated:
+class Regenerated(Struct, frozen=True):
     """The changes as they are to be written.
 
     Attributes:

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass
 from enum import Enum
 from pathlib import Path
 from typing import TYPE_CHECKING
+
+from msgspec import Struct
 
 if TYPE_CHECKING:
     from codemods.flex_passthrough.rules.rule import Rule
@@ -27,8 +28,7 @@ class Mode(str, Enum):
     MODULAR = "modular"
 
 
-@dataclass(frozen=True)
-class Settings:
+class Settings(Struct, frozen=True):
     """The options of one run.
 
     Attributes:

@@ -10,8 +10,9 @@ import io
 import re
 import tokenize
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
 from pathlib import Path
+
+from msgspec import Struct
 
 from codemods.flex_passthrough.rules.rule import Rule
 from codemods.flex_passthrough.scan import Diagnosed
@@ -21,8 +22,7 @@ from codemods.modelrepo.family import Repository
 _COMMENT = re.compile(r"#\s*flex-ignore\b(?:\s*:\s*(?P<rules>[\w-]+(?:\s*,\s*[\w-]+)*))?")
 
 
-@dataclass(frozen=True)
-class Suppression:
+class Suppression(Struct, frozen=True):
     """One comment: where it stands, and the ids and names of the rules that it speaks of; none for all."""
 
     path: Path

@@ -8,9 +8,10 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
+
+from msgspec import Struct, field
 
 from codemods.flex_passthrough.api import apply
 from codemods.flex_passthrough.options import Options
@@ -20,8 +21,7 @@ from codemods.verify.consent import ask_or_tell
 from codemods.verify.locate import locate
 
 
-@dataclass
-class Verified:
+class Verified(Struct):
     """What came of the models of the files that changed.
 
     Attributes:

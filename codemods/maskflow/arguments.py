@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import ast
-from dataclasses import dataclass
 from functools import cached_property
+
+from msgspec import Struct
 
 from codemods.maskflow.memo import kept
 from codemods.maskflow.values import NOTHING, UNKNOWN, Dict, List, Tuple, Value, has_block, union
 
 
-@dataclass(frozen=True)
-class Arguments:
+class Arguments(Struct, frozen=True, dict=True):
     """Positional and keyword values; ``rest`` is what an unknown ``*args`` or ``**kwargs`` may add."""
 
     positional: tuple[Value, ...] = ()
@@ -47,8 +47,7 @@ class Arguments:
         return dict(self.keywords).get(name)
 
 
-@dataclass(frozen=True)
-class Signature:
+class Signature(Struct, frozen=True):
     """The parameters of a function: by place, by name, and what they are where nothing is given.
 
     ``vararg`` and ``kwarg`` are the names behind ``*`` and ``**``.

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Sequence
-from dataclasses import replace
+
+from msgspec.structs import replace
 
 from codemods.maskflow.definitions import Assignment, Import, Module, definition, in_order
 from codemods.maskflow.outline import Piece, outline

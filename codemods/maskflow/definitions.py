@@ -5,10 +5,11 @@ from __future__ import annotations
 import ast
 import re
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 from typing import TypeVar
+
+from msgspec import Struct, field
 
 from codemods.maskflow.outline import Piece, outline_class
 from codemods.maskflow.parsing import NOT_PYTHON, parse, parse_piece
@@ -22,15 +23,13 @@ _Node = TypeVar("_Node", bound=ast.stmt)
 FunctionNode = ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda
 
 
-@dataclass(frozen=True)
-class External:
+class External(Struct, frozen=True):
     """A name that leads out of the tree, such as ``torch.nn.Module``; known by its dotted path only."""
 
     path: str
 
 
-@dataclass(eq=False)
-class Module:
+class Module(Struct, eq=False, dict=True):
     """One file: its text, what its top level binds and, where that is asked for, its syntax tree.
 
     ``asks`` names the modules that names in it led to, there or not.
@@ -40,11 +39,11 @@ class Module:
     path: Path
     source: SourceFile
     is_package: bool
-    problems: list[Problem] = field(default_factory=list, repr=False)
-    work: Work = field(default_factory=Work, repr=False)
-    bindings: dict[str, Binding] = field(default_factory=dict, repr=False)
+    problems: list[Problem] = field(default_factory=list)
+    work: Work = field(default_factory=Work)
+    bindings: dict[str, Binding] = field(default_factory=dict)
     star_imports: list[str] = field(default_factory=list)
-    asks: set[str] = field(default_factory=set, repr=False)
+    asks: set[str] = field(default_factory=set)
 
     @cached_property
     def digest(self) -> bytes:
@@ -180,16 +179,14 @@ class Function(_Written):
         return _nothing(f"def {self.name}(*args, **kwargs): ...", ast.FunctionDef)
 
 
-@dataclass(frozen=True)
-class Import:
+class Import(Struct, frozen=True):
     """A binding made by an import statement: module, and the name taken from it (None: itself)."""
 
     module: str
     name: str | None
 
 
-@dataclass(frozen=True, eq=False)
-class Assignment:
+class Assignment(Struct, frozen=True, eq=False, dict=True):
     """A module-level ``name = value``."""
 
     module: Module

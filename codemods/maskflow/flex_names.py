@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Iterator
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from codemods.maskflow.index import Class, Function, Import, Module
 
@@ -29,8 +30,7 @@ HOMES = {
 _QUESTIONS = ("is_torch_flex_attn_available", "flex_attention")
 
 
-@dataclass(frozen=True)
-class Use:
+class Use(Struct, frozen=True):
     """One use of a flex-attention name, and the top-level function or method that it stands in.
 
     Attributes:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import replace
+
+from msgspec.structs import replace
 
 from codemods.maskflow.arguments import Arguments
 from codemods.maskflow.frame import Frame, Record, SiteKey

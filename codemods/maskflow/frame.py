@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import ast
-from dataclasses import dataclass, field
+
+from msgspec import Struct, field
 
 from codemods.maskflow.index import Class, Function, Module
 from codemods.maskflow.sites import Site, Step, Unfollowed
@@ -16,8 +17,7 @@ Environment = dict[str, Value]
 SiteKey = tuple[str, int, int, str, Class | None]
 
 
-@dataclass
-class Record:
+class Record(Struct):
     """What one evaluation saw, its calls included.
 
     Attributes:
@@ -50,8 +50,7 @@ class Record:
         self.unresolved |= other.unresolved
 
 
-@dataclass(eq=False)
-class Frame:
+class Frame(Struct, eq=False):
     """The state of one evaluation.
 
     ``env`` is None-free: code after a ``return`` is not evaluated at all. ``outer`` is the frame

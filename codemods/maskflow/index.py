@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Container, Iterable, Iterator, Mapping
-from dataclasses import replace
 from pathlib import Path
+
+from msgspec.structs import replace
 
 from codemods.maskflow.binding import bind
 from codemods.maskflow.definitions import (

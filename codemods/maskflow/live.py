@@ -9,7 +9,8 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Iterator
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from codemods.maskflow.getters import live_getters, own_nodes
 from codemods.maskflow.index import Assignment, Class, Function, Index, Module
@@ -27,8 +28,7 @@ _MASK_ARGUMENTS = 4
 _DEEPEST = 8
 
 
-@dataclass(frozen=True, eq=False)
-class Capture:
+class Capture(Struct, frozen=True, eq=False):
     """A mask function that keeps a live value.
 
     Attributes:

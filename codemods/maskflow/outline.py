@@ -10,8 +10,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass, field
 from typing import Literal
+
+from msgspec import Struct
 
 # How far the body of a class is indented, where it can be cut into methods.
 METHOD_INDENT = " " * 4
@@ -29,8 +30,7 @@ _LINE = {indent: re.compile(rf"\n{indent}{_BEGINS}") for indent in ("", METHOD_I
 _FIRST_LINE = re.compile(_BEGINS)
 
 
-@dataclass(frozen=True, eq=False)
-class Piece:
+class Piece(Struct, frozen=True, eq=False):
     """The text of one definition, with its decorators and the comments that follow it.
 
     Attributes:
@@ -46,7 +46,7 @@ class Piece:
     line: int
     first_line: int
     indent: str
-    source: str = field(repr=False)
+    source: str
     start: int
     keyword: int
     end: int
@@ -65,8 +65,7 @@ class Piece:
         return tuple(re.sub(r"\s+", "", base) for base in written if base)
 
 
-@dataclass(frozen=True)
-class Outline:
+class Outline(Struct, frozen=True):
     """The definitions of a text in order, and the text without them, lines kept."""
 
     pieces: tuple[Piece, ...]

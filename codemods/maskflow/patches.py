@@ -5,7 +5,8 @@ from __future__ import annotations
 import ast
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from codemods.maskflow.binding import bind_within
 from codemods.maskflow.index import Class, Function, Index, Module, dotted
@@ -22,8 +23,7 @@ _PATCH = re.compile(
 _Written = tuple[ast.expr, str, ast.expr]
 
 
-@dataclass(frozen=True)
-class Patch:
+class Patch(Struct, frozen=True):
     """A function that is a member of a class because some file says so.
 
     Attributes:

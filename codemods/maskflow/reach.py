@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from msgspec import Struct, field
 
 from codemods.maskflow.hierarchy import Hierarchy
 from codemods.maskflow.index import Class, Function
@@ -12,8 +12,7 @@ from codemods.maskflow.sites import Site, Step, Unfollowed, Way
 _OTHER_INPUTS = ("input_values", "input_features", "pixel_", "audio_", "waveform")
 
 
-@dataclass(frozen=True)
-class MaskMethod:
+class MaskMethod(Struct, frozen=True):
     """A mask method that does not hand a BlockMask back.
 
     Attributes:
@@ -29,8 +28,7 @@ class MaskMethod:
     parameters: tuple[str, ...]
 
 
-@dataclass
-class Reach:
+class Reach(Struct):
     """What a BlockMask meets on its way through one model class.
 
     Attributes:

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Iterable
-from dataclasses import dataclass
 from enum import Enum
 from pathlib import Path
+
+from msgspec import Struct
 
 from codemods.maskflow.index import Class, Function
 
@@ -29,8 +30,7 @@ class Way(str, Enum):
         return min(ways, key=list(cls).index)
 
 
-@dataclass(frozen=True)
-class Step:
+class Step(Struct, frozen=True):
     """One call on the BlockMask's way: into ``parameter`` of ``function``, called at ``path:line``."""
 
     function: Function
@@ -39,8 +39,7 @@ class Step:
     line: int
 
 
-@dataclass(frozen=True, eq=False)
-class Site:
+class Site(Struct, frozen=True, eq=False):
     """An operation on a BlockMask that only a tensor can answer.
 
     Attributes:
@@ -70,8 +69,7 @@ class Site:
         return self.node.lineno
 
 
-@dataclass(frozen=True, order=True)
-class Unfollowed:
+class Unfollowed(Struct, frozen=True, order=True):
     """A call that was handed a BlockMask and could not be followed.
 
     ``callee`` is the dotted path of what is called, where that is a name outside the tree.

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Iterable
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from codemods.maskflow.arguments import Arguments, bind, signature_of
 from codemods.maskflow.composition import Composition
@@ -49,8 +50,7 @@ _NOWHERE = ast.Lambda(
 _DEEPEST = 60
 
 
-@dataclass
-class _Outcome:
+class _Outcome(Struct):
     value: Value
     record: Record
 

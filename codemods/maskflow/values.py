@@ -8,9 +8,10 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Hashable, Iterable
-from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import TYPE_CHECKING, TypeAlias
+
+from msgspec import Struct, field
 
 from codemods.maskflow.index import Class, External, Function, Module
 
@@ -18,8 +19,7 @@ if TYPE_CHECKING:
     from codemods.maskflow.frame import Frame
 
 
-@dataclass(frozen=True)
-class Block:
+class Block(Struct, frozen=True):
     """A flex-attention ``BlockMask`` that came in from outside.
 
     ``certain`` is False once it was picked from a dict in which other keys hold none, by a key that
@@ -29,8 +29,7 @@ class Block:
     certain: bool = True
 
 
-@dataclass(frozen=True)
-class Const:
+class Const(Struct, frozen=True):
     """A Python constant that is known: a number, a string, a bool, None or Ellipsis."""
 
     value: object
@@ -45,22 +44,19 @@ class Const:
         return hash((type(self.value), self.value))
 
 
-@dataclass(frozen=True)
-class Tensor:
+class Tensor(Struct, frozen=True):
     """A tensor; ``origin`` is the function that made it from a BlockMask-carrying call, if any."""
 
     origin: Function | None = None
 
 
-@dataclass(frozen=True)
-class Unknown:
+class Unknown(Struct, frozen=True):
     """Anything else that is not a BlockMask, or that the analysis does not follow."""
 
     origin: Function | None = None
 
 
-@dataclass(frozen=True)
-class Config:
+class Config(Struct, frozen=True):
     """A model configuration: its values are open, except for the attention implementation.
 
     ``cls`` is its class, where that is known; ``part`` says that it is one of another's parts.
@@ -70,29 +66,32 @@ class Config:
     part: bool = False
 
 
-@dataclass(frozen=True)
-class Tuple:
+class Tuple(Struct, frozen=True):
     """A tuple of known length."""
 
     items: tuple[Value, ...]
 
 
-@dataclass(frozen=True)
-class Shape(Tuple):
+class Shape(Tuple, frozen=True):
     """The shape of a BlockMask, which is written ``mask``: always four numbers."""
 
-    mask: ast.expr | None = field(default=None, compare=False)
+    mask: ast.expr | None = None
+
+    def __eq__(self, other: object) -> bool:
+        # Wherever it is written: it is the same four numbers.
+        return isinstance(other, Shape) and self.items == other.items
+
+    def __hash__(self) -> int:
+        return hash(self.items)
 
 
-@dataclass(frozen=True)
-class List:
+class List(Struct, frozen=True):
     """A list, ``ModuleList``, iterator or other sequence: the union of its elements."""
 
     element: Value
 
 
-@dataclass(frozen=True)
-class Dict:
+class Dict(Struct, frozen=True):
     """A dict: values for the constant keys that are known, and the union of all others."""
 
     items: tuple[tuple[object, Value], ...]
@@ -118,8 +117,7 @@ class Dict:
         return Dict(self.items, union(self.rest, value))
 
 
-@dataclass(eq=False)
-class Instance:
+class Instance(Struct, eq=False):
     """An object of a class of the tree. Attributes only ever gain values: nothing set is forgotten.
 
     ``eager`` is the model that it stands in, if that runs eager attention whatever is asked for.
@@ -132,45 +130,39 @@ class Instance:
     number: int = 0
 
 
-@dataclass(frozen=True)
-class Bound:
+class Bound(Struct, frozen=True):
     """A function of the tree, bound to ``receiver`` unless that is None."""
 
     function: Function
     receiver: Instance | ClassRef | None = None
 
 
-@dataclass(frozen=True)
-class ClassRef:
+class ClassRef(Struct, frozen=True):
     """A class of the tree, as an object."""
 
     cls: Class
 
 
-@dataclass(frozen=True)
-class ModuleRef:
+class ModuleRef(Struct, frozen=True):
     """A module of the tree, as an object."""
 
     module: Module
 
 
-@dataclass(frozen=True)
-class Outside:
+class Outside(Struct, frozen=True):
     """A name outside the tree, or a builtin, by its dotted path."""
 
     path: str
 
 
-@dataclass(frozen=True)
-class Method:
+class Method(Struct, frozen=True):
     """A method of a value that the interpreter knows itself, such as ``list.append``."""
 
     receiver: Atom
     name: str
 
 
-@dataclass(frozen=True)
-class Partial:
+class Partial(Struct, frozen=True):
     """``functools.partial(function, ...)``."""
 
     function: Value
@@ -178,24 +170,21 @@ class Partial:
     keywords: tuple[tuple[str, Value], ...]
 
 
-@dataclass(eq=False)
-class Closure:
+class Closure(Struct, eq=False):
     """A function defined inside another one, with the frame it sees."""
 
     node: ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda
     frame: Frame
 
 
-@dataclass(frozen=True)
-class Super:
+class Super(Struct, frozen=True):
     """``super()``: lookup on ``receiver`` that starts after ``owner``."""
 
     receiver: Instance
     owner: Class
 
 
-@dataclass(frozen=True)
-class AttentionInterface:
+class AttentionInterface(Struct, frozen=True):
     """What ``ALL_ATTENTION_FUNCTIONS`` hands out: takes a BlockMask under flex attention.
 
     What its sister, the table of mask functions, hands out ``makes_masks``: a BlockMask.

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
+from msgspec import Struct
+from msgspec.structs import asdict
 
 
-@dataclass
-class Work:
+class Work(Struct):
     """How often the costly things were done.
 
     Attributes:

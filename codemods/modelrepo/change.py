@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from codemods.source.position import split_lines
 
@@ -12,8 +13,7 @@ from codemods.source.position import split_lines
 ANYTHING = ""
 
 
-@dataclass(frozen=True)
-class Block:
+class Block(Struct, frozen=True):
     """What stands behind one top-level name: its text, and the names that it mentions."""
 
     text: str

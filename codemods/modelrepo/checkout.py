@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
+
+from msgspec import Struct
 
 from codemods.source.tree import Tree
 
@@ -16,8 +17,7 @@ COPIES = PurePosixPath("utils/check_copies.py")
 _FILE_OPTIONS = ("--files_to_parse", "--files-to-parse", "--files")
 
 
-@dataclass(frozen=True)
-class Checkout:
+class Checkout(Struct, frozen=True):
     """A repository whose own scripts can regenerate its files.
 
     Attributes:

@@ -14,9 +14,10 @@ import shutil
 from collections import Counter
 from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
 from itertools import count
 from pathlib import Path
+
+from msgspec import Struct
 
 from codemods.modelrepo.checkout import Checkout
 from codemods.modelrepo.process import Outcome, Runner
@@ -37,8 +38,7 @@ _COLOR = re.compile(r"\x1b\[[0-9;]*m")
 Report = Callable[[int, int, str], None]
 
 
-@dataclass(frozen=True)
-class Comparison:
+class Comparison(Struct, frozen=True):
     """What one check says of the repository before and after an edit.
 
     Attributes:

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
+
+from msgspec import Struct
 
 from codemods.maskflow.index import Index, Module
 from codemods.modelrepo.definition import extents_in, find_member, starts_in
@@ -23,8 +24,7 @@ _MOST_CHARACTERS = 64 * 1024 * 1024
 _REPLACEMENT = re.compile(r"^\s*(?:with\s+)?(\S+?)->(\S+)(\s+all-casing)?\s*$")
 
 
-@dataclass(frozen=True)
-class Replacement:
+class Replacement(Struct, frozen=True):
     """One ``Old->New`` of a copy comment."""
 
     old: str
@@ -50,8 +50,7 @@ class Replacement:
         return text
 
 
-@dataclass(frozen=True)
-class CopyComment:
+class CopyComment(Struct, frozen=True):
     """One ``# Copied from`` comment.
 
     Attributes:

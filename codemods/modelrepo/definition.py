@@ -8,6 +8,8 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from msgspec import Struct
+
 from codemods.maskflow.index import Class, Function, Module
 from codemods.maskflow.memo import kept
 from codemods.maskflow.outline import outline, outline_class
@@ -20,7 +22,7 @@ _INNER = re.compile(r"^[ \t]+(?:class|def|async)\b", re.MULTILINE)
 DefinitionNode = ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef
 
 
-@dataclass(frozen=True, order=True)
+@dataclass(frozen=True, order=True)  # and no Struct: the line has no part in comparisons
 class Definition:
     """A class, function, method or class attribute as one file writes it.
 
@@ -54,8 +56,7 @@ def line_of(member: Class | Function | ast.expr) -> int:
     return member.lineno if isinstance(member, ast.expr) else member.line
 
 
-@dataclass(frozen=True)
-class Extent:
+class Extent(Struct, frozen=True):
     """Lines of a definition, from 1: its first decorator's, that of ``class`` or ``def``, and its last."""
 
     qualname: str

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Container, Iterator, Sequence
-from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import Literal
+
+from msgspec import Struct
 
 from codemods.maskflow.index import Class, Function, Index, Module
 from codemods.modelrepo.copies import CopyComment, copied_definition, find_source, is_ignored
@@ -27,8 +28,7 @@ Origin = Literal["generated", "copied-from", "hand-written"]
 Role = Literal["root", "generated", "copy"]
 
 
-@dataclass(frozen=True)
-class Member:
+class Member(Struct, frozen=True):
     """One definition of a family.
 
     Attributes:
@@ -45,8 +45,7 @@ class Member:
     inlined: bool = False
 
 
-@dataclass(frozen=True)
-class Kin:
+class Kin(Struct, frozen=True):
     """Where a definition comes from.
 
     Attributes:

@@ -11,11 +11,12 @@ from __future__ import annotations
 import ast
 import contextlib
 from collections.abc import Callable, Iterable, Mapping, Sequence, Set
-from dataclasses import dataclass
 from functools import lru_cache, partial
 from itertools import chain
 from pathlib import Path
 from typing import Protocol
+
+from msgspec import Struct
 
 from codemods.maskflow.outline import outline
 from codemods.modelrepo.change import names_in
@@ -28,8 +29,7 @@ from codemods.source.position import split_lines
 _MODEL_FILES = ("modeling_", "configuration_", "tokenization_", "processing_", "image_processing_")
 
 
-@dataclass(frozen=True)
-class Guard:
+class Guard(Struct, frozen=True):
     """A top-level ``if`` that imports, as far as the converter looks at it.
 
     Attributes:
@@ -113,8 +113,7 @@ def predict_guards(modular: str, parents: Sequence[str], generated: str) -> list
     return found
 
 
-@dataclass(frozen=True)
-class _Outline:
+class _Outline(Struct, frozen=True):
     """What guards depend on in a module.
 
     Attributes:

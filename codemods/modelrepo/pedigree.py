@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import difflib
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
+
+from msgspec import Struct
 
 from codemods.maskflow.index import Class
 from codemods.modelrepo.copies import CopyComment, find_source_file
@@ -15,8 +16,7 @@ from codemods.modelrepo.graph import ModularGraph
 Kind = Literal["inherits", "copies"]
 
 
-@dataclass(frozen=True)
-class Link:
+class Link(Struct, frozen=True):
     """One file that takes definitions from another model's file.
 
     Attributes:
@@ -32,8 +32,7 @@ class Link:
     names: tuple[str, ...]
 
 
-@dataclass(frozen=True)
-class Relative:
+class Relative(Struct, frozen=True):
     """A model in a family tree, and the models beyond it.
 
     Attributes:
@@ -49,8 +48,7 @@ class Relative:
     repeated: bool = False
 
 
-@dataclass(frozen=True)
-class Pedigree:
+class Pedigree(Struct, frozen=True):
     """A model's files, its ancestors and its descendants.
 
     Attributes:

@@ -10,9 +10,10 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
+
+from msgspec import Struct, field
 
 from codemods.modelrepo.agenda import Agenda
 from codemods.modelrepo.cache import ConversionCache
@@ -35,8 +36,7 @@ Action = Literal["edited", "regenerated", "copied"]
 Report = Callable[[int, int, str], None]
 
 
-@dataclass(frozen=True)
-class Failure:
+class Failure(Struct, frozen=True):
     """A model that could not be regenerated; none of its files changes.
 
     Attributes:
@@ -48,8 +48,7 @@ class Failure:
     reason: str
 
 
-@dataclass(frozen=True)
-class RegenerationResult:
+class RegenerationResult(Struct, frozen=True):
     """What regeneration comes to; nothing of it is written yet.
 
     Attributes:
@@ -65,8 +64,7 @@ class RegenerationResult:
     log: tuple[str, ...] = ()
 
 
-@dataclass(frozen=True)
-class Options:
+class Options(Struct, frozen=True):
     """How to regenerate.
 
     Attributes:

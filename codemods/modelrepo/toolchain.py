@@ -8,8 +8,9 @@ import shutil
 import sys
 import tempfile
 from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
+
+from msgspec import Struct
 
 from codemods.modelrepo.process import run_tool
 
@@ -24,8 +25,7 @@ class ToolMissingError(Exception):
     """A tool that regeneration cannot do without; ``str()`` says which, and what to do about it."""
 
 
-@dataclass(frozen=True)
-class Toolchain:
+class Toolchain(Struct, frozen=True):
     """The interpreter and formatter that conversions run with.
 
     Attributes:

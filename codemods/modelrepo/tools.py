@@ -5,8 +5,9 @@ from __future__ import annotations
 import ast
 import threading
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
+
+from msgspec import Struct
 
 from codemods.modelrepo.cache import ConversionCache, key_of
 from codemods.modelrepo.process import Outcome, Runner
@@ -18,8 +19,7 @@ from codemods.modelrepo.toolchain import Toolchain
 _STALE = b"# not converted yet\n"
 
 
-@dataclass(frozen=True, order=True)
-class Job:
+class Job(Struct, frozen=True, order=True):
     """One piece of work for a tool.
 
     Attributes:
@@ -34,8 +34,7 @@ class Job:
     is_conversion: bool
 
 
-@dataclass(frozen=True)
-class Result:
+class Result(Struct, frozen=True):
     """What a job made: the texts of its outputs, or the reason why there are none."""
 
     outputs: Mapping[Path, bytes]

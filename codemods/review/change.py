@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
 
 from codemods.rewrite import transaction
 
 
-@dataclass(frozen=True)
-class Change(transaction.Change):
+class Change(transaction.Change, frozen=True):
     """One file of a plan, and how it comes to change.
 
     Attributes:

@@ -7,9 +7,10 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
+
+from msgspec import Struct, field
 
 from codemods.review.decision import Decision
 
@@ -21,8 +22,7 @@ class ChoicesError(ValueError):
     """A file of decisions that cannot be used; its text is one line that says why."""
 
 
-@dataclass(frozen=True)
-class Choices:
+class Choices(Struct, frozen=True):
     """What was said to decisions.
 
     Attributes:

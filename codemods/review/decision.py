@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterable
-from dataclasses import dataclass, field
+
+from msgspec import Struct, field
 
 from codemods.review.change import Change
 from codemods.review.finding import Finding, Safety, Status
@@ -17,8 +18,7 @@ from codemods.review.finding import Finding, Safety, Status
 _WEIGHT = (Status.FAILED, Status.FIXED, Status.WOULD_FIX, Status.SKIPPED)
 
 
-@dataclass(frozen=True)
-class Member:
+class Member(Struct, frozen=True):
     """One definition that changes with the root, or the root itself; without an edit, one that offends.
 
     Attributes:
@@ -34,8 +34,7 @@ class Member:
     via: tuple[str, str] | None = None
 
 
-@dataclass
-class Decision:
+class Decision(Struct):
     """One root with one rule, and everything that changes with it.
 
     Attributes:

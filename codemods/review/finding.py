@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
 from enum import Enum
+
+from msgspec import Struct, field
 
 from codemods.source.position import Span
 
@@ -30,8 +31,7 @@ class Status(str, Enum):
     FAILED = "failed"
 
 
-@dataclass(frozen=True)
-class Step:
+class Step(Struct, frozen=True):
     """One call on the way of the BlockMask, for ``--explain``."""
 
     path: str
@@ -45,8 +45,7 @@ class Step:
         return "the BlockMask" if "mask" in self.parameter or not self.parameter else self.parameter
 
 
-@dataclass
-class Finding:
+class Finding(Struct):
     """One site that a BlockMask breaks at, or is lost at.
 
     Attributes:

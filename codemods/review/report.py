@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections import Counter
-from dataclasses import dataclass, field
 from pathlib import Path
+
+from msgspec import Struct, field
 
 from codemods.review.change import Change
 from codemods.review.decision import Decision
@@ -12,8 +13,7 @@ from codemods.review.finding import Finding, Status
 from codemods.source.problem import Problem
 
 
-@dataclass
-class Report:
+class Report(Struct):
     """All findings below one root, the changes that answer them, and what could not be read.
 
     Attributes:

@@ -11,8 +11,9 @@ import re
 from bisect import bisect_left
 from collections import Counter
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from difflib import SequenceMatcher
+
+from msgspec import Struct
 
 _CONTEXT = 3
 # Comparing two stretches of so many lines each is quick; beyond, one replaces the other whole.
@@ -47,8 +48,7 @@ def unified_diff(name: str, before: bytes, after: bytes) -> bytes:
     return b"".join(patch)
 
 
-@dataclass(frozen=True)
-class Hunk:
+class Hunk(Struct, frozen=True):
     """One stretch of lines that differ, with the lines around them.
 
     Attributes:
@@ -88,8 +88,7 @@ def _lines(data: bytes) -> list[bytes]:
     return io.BytesIO(data).readlines()
 
 
-@dataclass(frozen=True)
-class _Change:
+class _Change(Struct, frozen=True):
     """``old[start:end]`` becomes ``new[new_start:new_end]``."""
 
     start: int

@@ -17,9 +17,11 @@ import hashlib
 import json
 import os
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, BinaryIO, Literal
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from codemods.rewrite.write import TEMPORARY_PREFIX, bring_names_to_disk, bring_to_disk, write_fully
 from codemods.source.problem import Problem
@@ -40,8 +42,7 @@ class JournalError(Exception):
         self.problem = problem
 
 
-@dataclass(frozen=True)
-class Entry:
+class Entry(Struct, frozen=True):
     """One file of a run.
 
     Attributes:
@@ -60,8 +61,7 @@ class Entry:
     twin: int | None = None
 
 
-@dataclass(frozen=True)
-class Run:
+class Run(Struct, frozen=True):
     """A run, as its journal's name and first line tell.
 
     Attributes:

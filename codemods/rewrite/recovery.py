@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import os
 from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
+
+from msgspec import Struct
 
 from codemods.rewrite.journal import Entry, JournalError, Run, read_entries
 from codemods.rewrite.steps import StepError, end, is_at, put_in_place, remove_staged, stage_all, take_back
@@ -13,8 +14,7 @@ from codemods.rewrite.store import Store, Wait
 from codemods.source.problem import Problem, printable
 
 
-@dataclass(frozen=True)
-class Recovery:
+class Recovery(Struct, frozen=True):
     """What became of an interrupted run.
 
     Attributes:

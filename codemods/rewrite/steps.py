@@ -7,8 +7,9 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Container, Iterable, Sequence
-from dataclasses import dataclass, field
 from pathlib import Path
+
+from msgspec import Struct, field
 
 from codemods.rewrite.journal import Entry, Run
 from codemods.rewrite.write import ChangedOnDisk, WriteError, bring_names_to_disk, holds, replace, stage
@@ -24,8 +25,7 @@ class StepError(Exception):
         self.problem = error.problem
 
 
-@dataclass
-class TakenBack:
+class TakenBack(Struct):
     """What became of a run that was taken back.
 
     Attributes:

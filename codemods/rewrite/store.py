@@ -12,9 +12,10 @@ import os
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
 from datetime import datetime, timezone
 from pathlib import Path
+
+from msgspec import Struct
 
 from codemods.rewrite.journal import INTERRUPTED, STATES, JournalError, Run, read_run
 from codemods.rewrite.write import bring_names_to_disk
@@ -31,8 +32,7 @@ _PATIENCE_SECONDS = 600
 Wait = Callable[[str], None]
 
 
-@dataclass(frozen=True)
-class Store:
+class Store(Struct, frozen=True):
     """The folder with the journals of all runs.
 
     >>> Store(Path("state")).runs()

@@ -9,9 +9,10 @@ from __future__ import annotations
 
 import os
 from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
+
+from msgspec import Struct
 
 from codemods.rewrite.journal import Entry, JournalError, begin
 from codemods.rewrite.recovery import described
@@ -23,8 +24,7 @@ from codemods.source.problem import Problem
 Status = Literal["written", "failed", "untouched", "restored", "stuck"]
 
 
-@dataclass(frozen=True)
-class Change:
+class Change(Struct, frozen=True):
     """One file and what shall become of it.
 
     Attributes:
@@ -40,8 +40,7 @@ class Change:
     after: bytes
 
 
-@dataclass(frozen=True)
-class Outcome:
+class Outcome(Struct, frozen=True):
     """What came of one change.
 
     Attributes:

@@ -5,10 +5,11 @@ from __future__ import annotations
 import os
 import stat
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
 from itertools import pairwise
 from pathlib import Path
 from typing import Literal
+
+from msgspec import Struct, field
 
 from codemods.source.ignore import GITIGNORE, IgnoreRules, read_gitignore
 from codemods.source.problem import Problem
@@ -32,8 +33,7 @@ _SKIPPED = frozenset(
 _ENVIRONMENT_MARKS = frozenset(["pyvenv.cfg", "conda-meta"])
 
 
-@dataclass(frozen=True)
-class Discovery:
+class Discovery(Struct, frozen=True):
     """What was found.
 
     Attributes:
@@ -68,8 +68,7 @@ def discover(paths: Iterable[Path], exclude: Sequence[str] = ()) -> Discovery:
     return search.result()
 
 
-@dataclass(frozen=True)
-class _Scope:
+class _Scope(Struct, frozen=True):
     """Ignore rules and the folder, a real path, that they are relative to."""
 
     rules: IgnoreRules
@@ -79,8 +78,7 @@ class _Scope:
         return self.rules.verdict(path[len(_inside(self.folder)) :].replace(os.sep, "/"))
 
 
-@dataclass
-class _Search:
+class _Search(Struct):
     """A discovery on its way: paths as the user spells them, by their real paths."""
 
     exclude: IgnoreRules | None

@@ -10,7 +10,8 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 # No path is longer, and what is made of a pattern grows with it.
 _LONGEST = 4096
@@ -36,8 +37,7 @@ _SPECIAL = re.compile(r"[*?\[\\]")
 _START_OF_NAME = re.compile(r"[^*?\[\\]*[^*?\[\\/](?=\*\*+(?:/|$))")
 
 
-@dataclass(frozen=True)
-class Glob:
+class Glob(Struct, frozen=True):
     """A pattern.
 
     Attributes:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from msgspec import Struct
 
 
 def printable(text: str) -> str:
@@ -19,8 +19,7 @@ def printable(text: str) -> str:
     )
 
 
-@dataclass(frozen=True, order=True)
-class Problem:
+class Problem(Struct, frozen=True, order=True):
     """Something wrong at one place of one file.
 
     Lines and columns count from 1, as editors show them. What concerns a whole file or folder

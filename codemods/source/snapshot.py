@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable
-from dataclasses import dataclass, replace
 from pathlib import Path
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from codemods.source.digest import digest_of
 
@@ -13,8 +15,7 @@ from codemods.source.digest import digest_of
 TICK = 2_000_000_000
 
 
-@dataclass(frozen=True)
-class Seen:
+class Seen(Struct, frozen=True):
     """One file: its size, when it was changed last (None: too lately to tell by that), its content."""
 
     size: int
@@ -22,8 +23,7 @@ class Seen:
     digest: bytes
 
 
-@dataclass(frozen=True)
-class Snapshot:
+class Snapshot(Struct, frozen=True):
     """Files and their content, what was not there, and the names in some folders.
 
     Attributes:

@@ -7,8 +7,9 @@ import errno
 import os
 import re
 import stat
-from dataclasses import dataclass, field
 from pathlib import Path
+
+from msgspec import Struct
 
 from codemods.source.position import split_lines
 from codemods.source.problem import Problem, SourceError
@@ -33,8 +34,7 @@ _WIDE_MARKS = {
 }
 
 
-@dataclass(frozen=True)
-class SourceFile:
+class SourceFile(Struct, frozen=True):
     """One file of Python source: its bytes, and the text they stand for.
 
     Attributes:
@@ -49,8 +49,8 @@ class SourceFile:
 
     path: Path
     name: str
-    raw: bytes = field(repr=False)
-    text: str = field(repr=False)
+    raw: bytes
+    text: str
     encoding: str
     has_bom: bool
     newline: str
@@ -165,8 +165,7 @@ def _refuse_null_bytes(name: str, raw: bytes) -> None:
     raise SourceError(Problem(name, line, column, "null byte: this is not Python source"))
 
 
-@dataclass(frozen=True)
-class _Cookie:
+class _Cookie(Struct, frozen=True):
     """The encoding that a file declares, and where: PEP 263's encoding comment."""
 
     encoding: str

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import os
 import re
-from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
+
+from msgspec import Struct
 
 from codemods.source.problem import Problem, SourceError
 from codemods.source.text import read_bytes, why_unreadable
@@ -15,8 +16,7 @@ from codemods.source.text import read_bytes, why_unreadable
 _RELATIVE_IMPORT = re.compile(rb"^[ \t]*from[ \t]+(\.+)", re.MULTILINE)
 
 
-@dataclass(frozen=True)
-class Tree:
+class Tree(Struct, frozen=True, dict=True):
     """A file or folder of Python source, and where it stands among the packages around it.
 
     Attributes:

@@ -12,8 +12,9 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import replace
 from pathlib import Path
+
+from msgspec.structs import replace
 
 from codemods.verify.cases import select
 from codemods.verify.locate import Target, locate, narrowed

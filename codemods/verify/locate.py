@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
-from dataclasses import dataclass, replace
 from pathlib import Path
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from codemods.source.discover import discover
 from codemods.verify.problem import CannotVerify
@@ -21,8 +23,7 @@ class NoTree(CannotVerify):
     """The path leads to no code that could be verified; the message is one line for the user."""
 
 
-@dataclass(frozen=True)
-class Target:
+class Target(Struct, frozen=True):
     """What to verify.
 
     Attributes:

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Collection
-from dataclasses import dataclass
 from typing import Any, get_args
+
+from msgspec import Struct
 
 from codemods.verify.results import Cell, Change, Report
 
@@ -13,8 +14,7 @@ from codemods.verify.results import Cell, Change, Report
 FAILURES = ("crash", "wrong", "regression")
 
 
-@dataclass(frozen=True)
-class Pair:
+class Pair(Struct, frozen=True):
     """One cell before and after; either side may be missing."""
 
     before: Cell | None
@@ -55,8 +55,7 @@ class Pair:
         return "fixed" if self.after.verdict == "ok" else "changed"
 
 
-@dataclass(frozen=True)
-class Outcome:
+class Outcome(Struct, frozen=True):
     """The report of a tree, beside that of the tree before where there is one.
 
     Attributes:

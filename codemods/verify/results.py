@@ -5,8 +5,9 @@ from __future__ import annotations
 import shlex
 from collections import Counter
 from collections.abc import Iterable
-from dataclasses import dataclass, field
 from typing import Any, Literal, get_args
+
+from msgspec import Struct, field
 
 SCHEMA_VERSION = 1
 
@@ -14,8 +15,7 @@ Verdict = Literal["ok", "crash", "wrong", "not-runnable"]
 Change = Literal["same", "fixed", "regression", "changed"]
 
 
-@dataclass(frozen=True)
-class Cell:
+class Cell(Struct, frozen=True):
     """What came of one case of one model class.
 
     Attributes:
@@ -82,8 +82,7 @@ class Cell:
         }
 
 
-@dataclass(frozen=True)
-class Report:
+class Report(Struct, frozen=True):
     """The cells of one tree.
 
     Attributes:

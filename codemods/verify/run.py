@@ -5,8 +5,10 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
 from typing import Any
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from codemods.verify.cases import select
 from codemods.verify.launch import WorkerEnded, WorkerFailed, events
@@ -15,8 +17,7 @@ from codemods.verify.results import Cell, Report
 from codemods.verify.watch import Progress
 
 
-@dataclass(frozen=True)
-class Options:
+class Options(Struct, frozen=True):
     """What to run, and how.
 
     Attributes:

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import json
 import sys
-from dataclasses import replace
 
 import pytest
+from msgspec.structs import replace
 
 from codemods.fleet.entry import Entry
 from codemods.fleet.stages import carry_out as carrying

@@ -12,10 +12,11 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
+from msgspec.structs import replace
 
 from codemods.flex_passthrough.api import Mode, Plan, Settings, apply, plan
 from codemods.maskflow.index import Index

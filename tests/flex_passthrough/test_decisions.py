@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import shutil
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from msgspec.structs import replace
 
 from codemods.flex_passthrough.api import Plan, Settings, apply, plan
 from codemods.review.finding import Status

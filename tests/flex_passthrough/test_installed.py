@@ -1,10 +1,10 @@
 """Code outside a library that inherits from an installed one: the library is read, never edited."""
 
 from collections.abc import Callable
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from msgspec.structs import replace
 
 from codemods.flex_passthrough.api import Plan, Settings, plan
 from codemods.source.installed import installed_package, site_packages

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import base64
 import json
-from dataclasses import replace
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
 import jsonschema
 import pytest
+from msgspec.structs import replace
 
 from codemods.review.change import Change
 from codemods.review.report import Report

@@ -1,11 +1,11 @@
 from __future__ import annotations
 
 import io
-from dataclasses import replace
 from typing import Any
 from xml.etree import ElementTree
 
 import junitparser
+from msgspec.structs import replace
 
 from codemods.verify.formats import junit, markdown, text
 from codemods.verify.outcome import Outcome

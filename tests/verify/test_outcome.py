@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-from dataclasses import replace
+from msgspec.structs import replace
 
 from codemods.verify.outcome import Outcome, Pair
 from codemods.verify.results import Cell, Report

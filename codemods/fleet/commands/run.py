@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import sys
-from dataclasses import replace
 from pathlib import Path
 from typing import Any, NoReturn
 
 import click
+from msgspec.structs import replace
 from rich.console import Console
 
 from codemods.fleet.commands.outcome import CONTEXT, DONE, EPILOG, FOUND, INTERRUPTED, TROUBLE, WORSE, told

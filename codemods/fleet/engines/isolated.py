@@ -17,10 +17,11 @@ import threading
 import time
 import uuid
 from collections.abc import Iterator
-from dataclasses import replace
 from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import Any
+
+from msgspec.structs import replace
 
 from codemods.fleet.task import Ended, Event, Finished, Started, Task
 

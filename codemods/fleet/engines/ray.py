@@ -10,9 +10,11 @@ from __future__ import annotations
 import socket
 import tempfile
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from codemods.fleet.engines.engine import Told
 from codemods.fleet.engines.isolated import Isolated
@@ -22,8 +24,7 @@ from codemods.fleet.task import Ended, Event, Finished, Started, Task
 _LOOK_SECONDS = 5.0
 
 
-@dataclass
-class _Flight:
+class _Flight(Struct):
     """A task on its way, and how far it is known to be."""
 
     task: Task

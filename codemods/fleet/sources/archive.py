@@ -11,10 +11,11 @@ import tarfile
 import zipfile
 import zlib
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass
 from functools import partial
 from pathlib import Path, PurePosixPath, PureWindowsPath
 from typing import IO
+
+from msgspec import Struct
 
 from codemods.fleet.failure import StageFailure, why_not
 from codemods.fleet.sources.source import MOST_BYTES, Survey, blob_id, is_lfs_pointer, taken
@@ -35,16 +36,14 @@ _DAMAGED = (
 )
 
 
-@dataclass(frozen=True)
-class _Member:
+class _Member(Struct, frozen=True):
     name: str
     regular: bool
     size: int
     open: Callable[[], IO[bytes] | None]
 
 
-@dataclass
-class Archive:
+class Archive(Struct):
     """A zip, tar or wheel file on this machine."""
 
     path: Path

@@ -6,8 +6,9 @@ import hashlib
 import os
 import stat
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
 from pathlib import Path
+
+from msgspec import Struct
 
 from codemods.fleet.failure import StageFailure, why_not
 from codemods.fleet.sources.source import (
@@ -23,8 +24,7 @@ from codemods.fleet.sources.source import (
 _SKIPPED = frozenset((".git", ".hg", ".svn", "__pycache__", "node_modules", ".venv", ".tox", ".mypy_cache"))
 
 
-@dataclass
-class Folder:
+class Folder(Struct):
     """A folder, or one file of Python.
 
     Attributes:

@@ -6,8 +6,9 @@ import os
 import subprocess
 import sys
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
 from pathlib import Path
+
+from msgspec import Struct
 
 from codemods.fleet.entry import without_password
 from codemods.fleet.failure import StageFailure
@@ -17,8 +18,7 @@ from codemods.fleet.sources.source import Survey
 _PASSING = ("timed out", "timeout", "connection", "temporary failure", "503", "502", "max retries")
 
 
-@dataclass
-class Requirement:
+class Requirement(Struct):
     """A release on the index that pip is configured for.
 
     Attributes:

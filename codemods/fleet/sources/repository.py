@@ -8,8 +8,9 @@ import os
 import re
 import shutil
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
+
+from msgspec import Struct
 
 from codemods.fleet.failure import StageFailure, why_not
 from codemods.fleet.sources.git import git
@@ -21,8 +22,7 @@ _RAW = "* -text -eol -filter -ident -working-tree-encoding\n"
 _POINTER_BYTES = range(100, 300)
 
 
-@dataclass
-class GitRepository:
+class GitRepository(Struct):
     """A repository of which a clone is made, sharing objects with the source where that is local.
 
     Attributes:

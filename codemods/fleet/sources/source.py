@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 from typing import Protocol
+
+from msgspec import Struct, field
 
 # A source file of more bytes than that was not written by a person, and is left where it is.
 MOST_BYTES = 10_000_000
@@ -19,8 +20,7 @@ _LFS_MARK = b"version https://git-lfs.github.com/spec/"
 _NAMED = 3
 
 
-@dataclass
-class Survey:
+class Survey(Struct):
     """What a repository holds.
 
     Attributes:

@@ -5,7 +5,8 @@ from __future__ import annotations
 import os
 import traceback
 from collections.abc import Callable, Mapping
-from dataclasses import replace
+
+from msgspec.structs import replace
 
 from codemods.fleet.failure import StageFailure, why_not
 from codemods.fleet.stages.bench import Bench

@@ -11,8 +11,9 @@ import os
 import subprocess
 import sys
 from collections.abc import Sequence
-from dataclasses import replace
 from typing import Any
+
+from msgspec.structs import replace
 
 from codemods.fleet.failure import StageFailure
 from codemods.fleet.stages.bench import Bench

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
 from itertools import chain
 from pathlib import Path
 from typing import TypeVar
+
+from msgspec import Struct
 
 from codemods.flex_passthrough.beside.workers import Workers
 from codemods.flex_passthrough.beside.workplace import Errand, Workplace, portions
@@ -33,8 +34,7 @@ _TROUBLE = (CannotMend, OverlappingEdits, RecursionError, RewriteError, SourceEr
 _Item = TypeVar("_Item")
 
 
-@dataclass(frozen=True)
-class Mending:
+class Mending(Struct, frozen=True):
     """A mend of one definition, from statement ``body_start`` of its body on."""
 
     mend: Mend
@@ -42,8 +42,7 @@ class Mending:
     body_start: int = 0
 
 
-@dataclass(frozen=True)
-class MakeEdits:
+class MakeEdits(Struct, frozen=True):
     """Work out what mends change."""
 
     mendings: tuple[Mending, ...]
@@ -57,8 +56,7 @@ class MakeEdits:
         return made.taken()
 
 
-@dataclass(frozen=True)
-class MakeFiles:
+class MakeFiles(Struct, frozen=True):
     """Work out what files read after edits."""
 
     files: tuple[tuple[Path, FileEdits], ...]

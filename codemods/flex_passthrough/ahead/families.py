@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
+
+from msgspec import Struct
 
 from codemods.flex_passthrough.beside.workers import Workers
 from codemods.flex_passthrough.beside.workplace import Workplace, portions
@@ -18,8 +19,7 @@ from codemods.source.problem import Problem
 _DEFINITIONS, _ROOTS, _FEW = 32, 8, 8
 
 
-@dataclass(frozen=True)
-class FindFamilies:
+class FindFamilies(Struct, frozen=True):
     """Find where definitions come from, and who follows some roots.
 
     Attributes:

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import gc
 from collections.abc import Callable, Hashable, Iterator, Sequence
-from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Protocol, TypeVar
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from codemods.flex_passthrough.remembered.portable import Portable, folders_of
 from codemods.maskflow.index import Index
@@ -21,8 +23,7 @@ _MOST_READ = 4 * 1024 * 1024
 _T = TypeVar("_T")
 
 
-@dataclass(frozen=True)
-class Job:
+class Job(Struct, frozen=True):
     """What all errands of a run have in common.
 
     Attributes:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import ast
 import builtins
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from codemods.flex_passthrough.mends.cannot import CannotMend
 from codemods.flex_passthrough.mends.flex_branch import Definition, find_branch, parameter_names, read_inputs
@@ -16,8 +17,7 @@ from codemods.flex_passthrough.mends.window_helper import HELPER
 from codemods.rewrite.edit import Edit
 
 
-@dataclass(frozen=True)
-class Window:
+class Window(Struct, frozen=True):
     """A sliding window, told in the terms of a mask method.
 
     Attributes:

@@ -14,7 +14,8 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Iterator
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from codemods.flex_passthrough.mends.cannot import CannotMend
 from codemods.flex_passthrough.mends.flex_branch import Definition, parameter_names
@@ -25,8 +26,7 @@ from codemods.rewrite.edit import Edit
 _COMMENT = "# Eager attention adds one row or one head to all of them: here each finds it in its own place"
 
 
-@dataclass(frozen=True)
-class Lookup:
+class Lookup(Struct, frozen=True):
     """Where a score function looks up what it adds.
 
     Attributes:

@@ -6,7 +6,8 @@ Later releases' builders take them. Without them the function makes the mask it 
 from __future__ import annotations
 
 import ast
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from codemods.flex_passthrough.mends.cannot import CannotMend
 from codemods.flex_passthrough.mends.flex_branch import Definition, parameter_names
@@ -28,8 +29,7 @@ _OFFSET = "def offset_mask_mod(batch_idx, head_idx, q_idx, kv_idx):"
 _SHIFTED = ["batch_idx", "head_idx", "q_idx + offsets[0]", "kv_idx + offsets[1]"]
 
 
-@dataclass(frozen=True)
-class _Maker:
+class _Maker(Struct, frozen=True):
     """Where a builder makes its BlockMask."""
 
     statement: ast.Return

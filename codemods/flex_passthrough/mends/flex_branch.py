@@ -13,13 +13,13 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Iterator
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 Definition = ast.FunctionDef | ast.AsyncFunctionDef
 
 
-@dataclass(frozen=True)
-class FlexBranch:
+class FlexBranch(Struct, frozen=True):
     """A flex branch, read from the syntax tree of its method.
 
     Attributes:
@@ -67,8 +67,7 @@ class FlexBranch:
         )
 
 
-@dataclass(frozen=True)
-class Inputs:
+class Inputs(Struct, frozen=True):
     """The parameters that tell a mask method where its queries stand.
 
     Attributes:

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from typing import Literal, TypeVar
+
+from msgspec import Struct
 
 from codemods.flex_passthrough.mends.cannot import CannotMend
 from codemods.flex_passthrough.mends.late import cst, m
@@ -41,8 +42,7 @@ _STATEMENTS = {"If", "While", "Return", "Assign", "AnnAssign", "AugAssign", "Exp
 Expression = TypeVar("Expression", bound="cst.BaseExpression")
 
 
-@dataclass(frozen=True)
-class _Form:
+class _Form(Struct, frozen=True):
     """How a condition is settled for everything but a tensor.
 
     Attributes:

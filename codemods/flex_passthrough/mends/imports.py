@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from codemods.flex_passthrough.mends.cannot import CannotMend
 from codemods.flex_passthrough.mends.hunks import edits_between
@@ -17,8 +18,7 @@ from codemods.rewrite.edit import Edit
 GUARD = "is_torch_flex_attn_available"
 
 
-@dataclass(frozen=True)
-class Need:
+class Need(Struct, frozen=True):
     """A name that a mended file uses.
 
     Attributes:

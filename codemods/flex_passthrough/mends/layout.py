@@ -11,9 +11,11 @@ import io
 import re
 import tokenize
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass, replace
 from itertools import chain
 from typing import TypeAlias
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from codemods.flex_passthrough.mends.late import cst
 
@@ -22,8 +24,7 @@ Code: TypeAlias = "Callable[[cst.CSTNode], str]"
 Operand: TypeAlias = "tuple[str, cst.BaseExpression]"
 
 
-@dataclass(frozen=True)
-class Frame:
+class Frame(Struct, frozen=True):
     """What stands around an expression, and how its file is set.
 
     Attributes:

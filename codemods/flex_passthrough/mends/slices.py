@@ -7,7 +7,8 @@ lines of one function, and only those go through LibCST.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from codemods.flex_passthrough.mends.cannot import CannotMend
 from codemods.flex_passthrough.mends.late import cst, metadata
@@ -21,8 +22,7 @@ from codemods.flex_passthrough.mends.text import (
 from codemods.source.position import Span
 
 
-@dataclass(frozen=True)
-class Slice:
+class Slice(Struct, frozen=True):
     """Whole lines of a file, parsed as if they stood alone.
 
     Indented lines are parsed below an ``if 1:`` of our own, so that their indentation stays what it

@@ -5,9 +5,10 @@ from __future__ import annotations
 import ast
 from bisect import bisect_left
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from functools import lru_cache
 from itertools import accumulate
+
+from msgspec import Struct
 
 from codemods.flex_passthrough.mends.cannot import CannotMend
 from codemods.maskflow.outline import Piece, outline
@@ -18,8 +19,7 @@ from codemods.source.text import dominant_newline
 Function = ast.FunctionDef | ast.AsyncFunctionDef
 
 
-@dataclass(frozen=True)
-class Text:
+class Text(Struct, frozen=True):
     """A file's text with its lines, its line offsets and its stdlib syntax tree."""
 
     text: str

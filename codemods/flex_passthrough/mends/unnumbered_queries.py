@@ -12,7 +12,8 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Iterator
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from codemods.flex_passthrough.mends.cannot import CannotMend
 from codemods.flex_passthrough.mends.flex_branch import Definition, parameter_names
@@ -24,8 +25,7 @@ _COMMENT = "# Queries of another sequence that the mask of the keys does not num
 _LENGTHS = ("query_length", "key_length")
 
 
-@dataclass(frozen=True)
-class Lookup:
+class Lookup(Struct, frozen=True):
     """Where a mask function that is not causal looks a query up among the keys.
 
     Attributes:

@@ -14,7 +14,8 @@ None of that means the same for a BlockMask, so an arm of its own goes before th
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from codemods.flex_passthrough.mends.cannot import CannotMend
 from codemods.flex_passthrough.mends.late import cst, m
@@ -28,8 +29,7 @@ from codemods.rewrite.edit import Edit
 _COMMENT = "# A BlockMask is not sliced: it gets the window and the offset in its mask function"
 
 
-@dataclass(frozen=True)
-class _Slide:
+class _Slide(Struct, frozen=True):
     """How a dense mask is slid: code for the window, the first key and the number of keys."""
 
     window: str

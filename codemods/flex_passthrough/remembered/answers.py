@@ -7,9 +7,10 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+
+from msgspec import Struct
 
 from codemods.flex_passthrough.identity import identity_digest
 from codemods.flex_passthrough.remembered.facts import FileFacts
@@ -20,8 +21,7 @@ from codemods.source.digest import digest_of_text
 from codemods.source.problem import Problem
 
 
-@dataclass(frozen=True)
-class Told:
+class Told(Struct, frozen=True):
     """An answer of this run, found elsewhere: what was asked, all behind it, and the packed answer."""
 
     question: tuple[object, ...]

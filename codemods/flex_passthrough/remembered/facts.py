@@ -7,9 +7,10 @@ from __future__ import annotations
 
 import time
 from collections.abc import Mapping
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
+
+from msgspec import Struct
 
 from codemods.maskflow.hierarchy import CLAIM
 from codemods.maskflow.patches import may_patch
@@ -25,8 +26,7 @@ SUPPRESSION = b"flex-ignore"
 _MARKS = (b"attention_mask", b"def forward", b"torch")
 
 
-@dataclass(frozen=True)
-class Facts:
+class Facts(Struct, frozen=True):
     """What the bytes of one file tell.
 
     Attributes:

@@ -9,9 +9,10 @@ from __future__ import annotations
 import sqlite3
 import time
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import astuple
 from pathlib import Path
 from typing import TypeVar
+
+from msgspec.structs import astuple
 
 from codemods.flex_passthrough.identity import identity_digest
 from codemods.flex_passthrough.remembered.facts import Facts, Stamp

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import ast
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from codemods.flex_passthrough.mends.cannot import CannotMend
 from codemods.flex_passthrough.mends.conversions import convert_tensors_only
@@ -18,8 +19,7 @@ from codemods.source.position import span_of, split_lines
 _RESHAPES = frozenset({"view", "reshape"})
 
 
-@dataclass(frozen=True)
-class TensorConversion:
+class TensorConversion(Struct, frozen=True):
     """Leave a BlockMask as it is where a tensor is converted: the ``ordinal``-th such ``choice``."""
 
     choice: str

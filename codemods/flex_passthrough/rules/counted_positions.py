@@ -7,7 +7,8 @@ knows where that is: it has made ``cache_position``.
 from __future__ import annotations
 
 import ast
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from codemods.flex_passthrough.mends.cannot import CannotMend
 from codemods.flex_passthrough.mends.imports import TORCH
@@ -20,8 +21,7 @@ from codemods.rewrite.edit import Edit
 _CACHE_POSITION = "cache_position"
 
 
-@dataclass(frozen=True)
-class PositionsOfCache:
+class PositionsOfCache(Struct, frozen=True):
     """Number the tokens by the cache where the mask is a BlockMask, and count them elsewhere."""
 
     mask: str

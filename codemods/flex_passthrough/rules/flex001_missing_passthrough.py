@@ -16,7 +16,8 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Iterator
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from codemods.flex_passthrough.mends.dense_join import is_made_dense, left_out, make_dense, refuses_block_mask
 from codemods.flex_passthrough.mends.imports import BLOCK_MASK, CREATE_MASK, Need, library_root
@@ -36,8 +37,7 @@ from codemods.maskflow.index import Function
 from codemods.maskflow.reach import MaskMethod, Reach
 
 
-@dataclass(frozen=True)
-class Passthrough:
+class Passthrough(Struct, frozen=True):
     """Return the mask at once when it is a BlockMask."""
 
     mask: str
@@ -61,8 +61,7 @@ class Passthrough:
         return Mended(tuple(edits), needs, masks=(self.mask,))
 
 
-@dataclass(frozen=True)
-class DenseJoin:
+class DenseJoin(Struct, frozen=True):
     """Make the mask dense where a method joins dense ones to its own, and leaves a BlockMask out."""
 
     mask: str

@@ -14,7 +14,8 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Iterator
-from dataclasses import replace
+
+from msgspec.structs import replace
 
 from codemods.flex_passthrough.rules import flex006_live_capture as live_capture
 from codemods.flex_passthrough.rules.conversion import TensorConversion, conversion

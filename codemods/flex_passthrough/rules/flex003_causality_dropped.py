@@ -16,7 +16,9 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from codemods.flex_passthrough.mends.builder_lengths import LENGTHS, take_lengths
 from codemods.flex_passthrough.mends.causal_branch import make_causal, tell_of_cache
@@ -38,8 +40,7 @@ from codemods.maskflow.sites import Way
 from codemods.modelrepo.definition import Definition, definition_of
 
 
-@dataclass(frozen=True)
-class TakeLengths:
+class TakeLengths(Struct, frozen=True):
     """Let a builder take the lengths and the offset."""
 
     def apply(self, place: Place) -> Mended:
@@ -48,8 +49,7 @@ class TakeLengths:
         return Mended(tuple(edits), (TORCH,) if edits else ())
 
 
-@dataclass(frozen=True)
-class TellOfCache:
+class TellOfCache(Struct, frozen=True):
     """Hand the builder the lengths and the offset; one that does not take them learns to."""
 
     builder: str
@@ -61,8 +61,7 @@ class TellOfCache:
         return Mended(tuple(edits), also=((TakeLengths(), self.learns),) if self.learns else ())
 
 
-@dataclass(frozen=True)
-class MakeCausal:
+class MakeCausal(Struct, frozen=True):
     """Let no mask stand for one that hides nothing."""
 
     builder: str

@@ -14,7 +14,9 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from codemods.flex_passthrough.mends.branch_window import Window, slide_built_mask
 from codemods.flex_passthrough.rules.dense_window import dense_window
@@ -26,8 +28,7 @@ from codemods.maskflow.memo import kept
 from codemods.maskflow.reach import Reach
 
 
-@dataclass(frozen=True)
-class SlideBuiltMask:
+class SlideBuiltMask(Struct, frozen=True):
     """Slide the BlockMask that the branch has built."""
 
     builder: str

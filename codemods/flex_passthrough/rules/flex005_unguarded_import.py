@@ -11,7 +11,8 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Iterator
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from codemods.flex_passthrough.mends.import_guard import ask_first, drop_imports, quote_annotations
 from codemods.flex_passthrough.mends.imports import GUARD, Need, library_root
@@ -30,8 +31,7 @@ from codemods.maskflow.memo import kept
 from codemods.maskflow.reach import Reach
 
 
-@dataclass(frozen=True)
-class Bind:
+class Bind(Struct, frozen=True):
     """Import a name that the file uses and does not bind."""
 
     name: str
@@ -42,8 +42,7 @@ class Bind:
         return Mended((), (Need(home if home == TORCH else f".{home}", self.name, guarded=True),))
 
 
-@dataclass(frozen=True)
-class PutUnderGuard:
+class PutUnderGuard(Struct, frozen=True):
     """Move the imports of flex attention under the library's guard."""
 
     def apply(self, place: Place) -> Mended:
@@ -52,8 +51,7 @@ class PutUnderGuard:
         return Mended(tuple(edits), tuple(needs))
 
 
-@dataclass(frozen=True)
-class AskFirst:
+class AskFirst(Struct, frozen=True):
     """Ask whether flex attention is there before the name is evaluated."""
 
     name: str

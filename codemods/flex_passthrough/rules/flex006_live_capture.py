@@ -15,7 +15,8 @@ one: a crash is better than wrong tokens.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from codemods.flex_passthrough.mends.clone import clone_captured
 from codemods.flex_passthrough.mends.imports import TORCH
@@ -28,8 +29,7 @@ from codemods.maskflow.sites import Way
 from codemods.modelrepo.definition import definition_of
 
 
-@dataclass(frozen=True)
-class Clone:
+class Clone(Struct, frozen=True):
     """Clone what is captured, right before the mask function."""
 
     name: str

@@ -14,7 +14,8 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Iterator
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from codemods.flex_passthrough.mends.flex_branch import parameter_names
 from codemods.flex_passthrough.mends.unnumbered_queries import find_lookup, number_all_queries
@@ -27,8 +28,7 @@ from codemods.maskflow.reach import Reach
 from codemods.maskflow.sites import Step
 
 
-@dataclass(frozen=True)
-class NumberAllQueries:
+class NumberAllQueries(Struct, frozen=True):
     """Let queries without a number see all keys."""
 
     def apply(self, place: Place) -> Mended:

@@ -14,7 +14,8 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Collection, Iterator
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from codemods.flex_passthrough.mends.broadcasts import expand_lookups, find_lookups
 from codemods.flex_passthrough.mends.flex_branch import parameter_names
@@ -27,8 +28,7 @@ from codemods.maskflow.reach import Reach
 from codemods.maskflow.sites import Step, Way
 
 
-@dataclass(frozen=True)
-class ExpandLookups:
+class ExpandLookups(Struct, frozen=True):
     """Expand what score functions look up."""
 
     def apply(self, place: Place) -> Mended:

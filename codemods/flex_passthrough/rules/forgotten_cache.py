@@ -9,7 +9,8 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Iterator
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from codemods.flex_passthrough.mends.cache_argument import pass_argument
 from codemods.flex_passthrough.rules.rule import Mended, Place
@@ -24,8 +25,7 @@ _CACHE = "past_key_values"
 _OTHER_KEYS = "encoder_hidden_states"
 
 
-@dataclass(frozen=True)
-class PassCache:
+class PassCache(Struct, frozen=True):
     """Tell a maker of masks of the cache as its neighbour is told."""
 
     maker: str

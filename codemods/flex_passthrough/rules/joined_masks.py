@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import ast
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from codemods.flex_passthrough.mends.imports import BLOCK_MASK, CREATE_MASK, TORCH
 from codemods.flex_passthrough.mends.joined_masks import join_block_mask, joined_to
@@ -13,8 +14,7 @@ from codemods.flex_passthrough.syntax import implementation_asked
 from codemods.maskflow.sites import Site
 
 
-@dataclass(frozen=True)
-class JoinDense:
+class JoinDense(Struct, frozen=True):
     """Hide in the layer's own mask what a BlockMask hides, where other masks are added to it."""
 
     mask: str

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import ast
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from codemods.flex_passthrough.mends.imports import BLOCK_MASK
 from codemods.flex_passthrough.mends.names import local_name
@@ -12,8 +13,7 @@ from codemods.flex_passthrough.rules.rule import Mended, Place
 from codemods.flex_passthrough.syntax import implementation_asked, in_order
 
 
-@dataclass(frozen=True)
-class SlidingWindow:
+class SlidingWindow(Struct, frozen=True):
     """Compose the layer's sliding window into the BlockMask."""
 
     mask: str

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, replace
 from typing import Protocol
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from codemods.flex_passthrough.mends.imports import Need
 from codemods.maskflow.index import Function
@@ -15,8 +17,7 @@ from codemods.modelrepo.definition import Definition
 from codemods.rewrite.edit import Edit
 
 
-@dataclass(frozen=True)
-class Place:
+class Place(Struct, frozen=True):
     """A definition in one file that a mend is applied to: the offending one, its root, or a twin of it.
 
     Attributes:
@@ -37,8 +38,7 @@ class Place:
     guard: str | None = None
 
 
-@dataclass(frozen=True)
-class Mended:
+class Mended(Struct, frozen=True):
     """The edits of a mend in one file, and what the file must bind for them.
 
     Attributes:
@@ -67,8 +67,7 @@ class Mend(Protocol):
         """
 
 
-@dataclass(frozen=True)
-class Tie:
+class Tie(Struct, frozen=True):
     """What another rule mends, and what has to be mended in the same run.
 
     Attributes:
@@ -81,8 +80,7 @@ class Tie:
     harm: str
 
 
-@dataclass(frozen=True)
-class Diagnosis:
+class Diagnosis(Struct, frozen=True):
     """What a rule says about one definition that a BlockMask reaches.
 
     Attributes:
@@ -123,8 +121,7 @@ def head_of(node: ast.AST) -> ast.Name:
     return name
 
 
-@dataclass(frozen=True)
-class Rule:
+class Rule(Struct, frozen=True):
     """A rule: its stable id, its name, and how it reads what the mask flow saw of one model.
 
     Attributes:

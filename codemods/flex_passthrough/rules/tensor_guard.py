@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Iterable
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from codemods.flex_passthrough.mends.cannot import CannotMend
 from codemods.flex_passthrough.mends.guards import require_tensor
@@ -17,8 +18,7 @@ from codemods.maskflow.sites import Site
 from codemods.source.position import span_of, split_lines
 
 
-@dataclass(frozen=True)
-class TensorGuard:
+class TensorGuard(Struct, frozen=True):
     """Settle one test for a BlockMask: the ``ordinal``-th that reads ``test`` in the function.
 
     It becomes false, or ``otherwise`` true.

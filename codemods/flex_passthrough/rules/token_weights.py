@@ -9,7 +9,8 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Iterator
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from codemods.flex_passthrough.mends.guards import require_tensor
 from codemods.flex_passthrough.mends.imports import TORCH
@@ -19,8 +20,7 @@ from codemods.rewrite.edit import Edit
 from codemods.source.position import span_of, split_lines
 
 
-@dataclass(frozen=True)
-class AsWithoutMask:
+class AsWithoutMask(Struct, frozen=True):
     """Let a function do for a BlockMask what it does without a mask."""
 
     mask: str

@@ -5,8 +5,9 @@ Files are named by their paths, and not as reports call them: a copy of a tree h
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
 from pathlib import Path
+
+from msgspec import Struct, field
 
 from codemods.flex_passthrough.rules.rule import Diagnosis, Mend, Tie
 from codemods.maskflow.sites import Unfollowed, Way
@@ -15,8 +16,7 @@ from codemods.source.position import Span, span_of
 from codemods.source.problem import Problem
 
 
-@dataclass(frozen=True)
-class Call:
+class Call(Struct, frozen=True):
     """One call on the way of the BlockMask: into ``parameter`` of ``qualname``, from ``path:line``."""
 
     path: Path
@@ -25,8 +25,7 @@ class Call:
     parameter: str
 
 
-@dataclass
-class Diagnosed:
+class Diagnosed(Struct):
     """What a rule says about one definition, and the model classes that reach the site.
 
     Attributes:
@@ -95,8 +94,7 @@ class Diagnosed:
 Place = tuple[Path, int, str]
 
 
-@dataclass
-class FileScan:
+class FileScan(Struct):
     """What the models of one file tell.
 
     Attributes:

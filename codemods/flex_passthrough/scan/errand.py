@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from pathlib import Path
+
+from msgspec import Struct
 
 from codemods.flex_passthrough.beside.workplace import Workplace
 from codemods.flex_passthrough.rules import RULES
@@ -14,8 +15,7 @@ from codemods.flex_passthrough.scan.model_files import attached_by
 PORTION = 12
 
 
-@dataclass(frozen=True)
-class ScanFiles:
+class ScanFiles(Struct, frozen=True):
     """Scan files.
 
     Attributes:

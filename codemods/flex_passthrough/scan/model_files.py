@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
+
+from msgspec import Struct
 
 from codemods.flex_passthrough.remembered.answers import Answers
 from codemods.maskflow.index import Index
 from codemods.maskflow.patches import Patch, patches
 
 
-@dataclass(frozen=True)
-class ModelFiles:
+class ModelFiles(Struct, frozen=True):
     """The files to scan, and those that put functions into classes from outside.
 
     Attributes:

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
 from pathlib import Path
+
+from msgspec import Struct
 
 from codemods.flex_passthrough.beside.workers import Workers
 from codemods.flex_passthrough.remembered.answers import Answers
@@ -21,8 +22,7 @@ from codemods.source.tree import Tree
 Progress = Callable[[str, int, int], None]
 
 
-@dataclass(frozen=True)
-class Scan:
+class Scan(Struct, frozen=True):
     """What the rules say of a tree, and where a BlockMask could not be followed.
 
     Attributes:

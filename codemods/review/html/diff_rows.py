@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from functools import cache
 
 from markupsafe import Markup
+from msgspec import Struct
 from pygments import highlight
 from pygments.formatters.html import HtmlFormatter
 from pygments.lexers.python import PythonLexer
@@ -18,8 +18,7 @@ from codemods.source.problem import printable
 _KINDS = {b" ": "same", b"-": "del", b"+": "add"}
 
 
-@dataclass(frozen=True)
-class Row:
+class Row(Struct, frozen=True):
     """One line of a diff.
 
     Attributes:

@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from codemods.review.decision import Decision, Member
 
 _ROW, _INDENT, _LETTER = 22, 26, 7.3
 
 
-@dataclass(frozen=True)
-class Node:
+class Node(Struct, frozen=True):
     """One member and where it stands in the drawing; ``bend`` is where the line to its parent starts."""
 
     member: Member
@@ -20,8 +20,7 @@ class Node:
     bend: int | None
 
 
-@dataclass(frozen=True)
-class Drawing:
+class Drawing(Struct, frozen=True):
     """The nodes from top to bottom, and how large the drawing is."""
 
     nodes: Sequence[Node]

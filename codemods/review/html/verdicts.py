@@ -5,9 +5,10 @@ from __future__ import annotations
 import json
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+
+from msgspec import Struct
 
 _WORST_FIRST = ("crash", "wrong", "ok", "not-runnable")
 _BEST_FIRST = ("ok", "wrong", "crash", "not-runnable")
@@ -17,8 +18,7 @@ class VerdictsError(ValueError):
     """A file of verdicts that cannot be used; its text is one line that says why."""
 
 
-@dataclass(frozen=True)
-class Cell:
+class Cell(Struct, frozen=True):
     """One model in one case.
 
     Attributes:
@@ -39,8 +39,7 @@ class Cell:
         return "worse" if self.worse else self.verdict
 
 
-@dataclass(frozen=True)
-class Table:
+class Table(Struct, frozen=True):
     """Verdicts by model class and case."""
 
     cases: Sequence[str]

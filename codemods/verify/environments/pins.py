@@ -7,10 +7,11 @@ import json
 import re
 import sys
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
 from email.parser import HeaderParser
 from pathlib import Path
 from typing import Any
+
+from msgspec import Struct
 
 from codemods.verify.locate import Target
 
@@ -28,8 +29,7 @@ _REQUIREMENT = re.compile(
 )
 
 
-@dataclass(frozen=True)
-class Pins:
+class Pins(Struct, frozen=True):
     """What an environment has to hold.
 
     Attributes:

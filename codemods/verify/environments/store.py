@@ -11,11 +11,12 @@ import shutil
 import subprocess
 import time
 from collections.abc import Iterator
-from dataclasses import asdict, dataclass
 from pathlib import Path
 
 import platformdirs
 from filelock import FileLock, Timeout
+from msgspec import Struct
+from msgspec.structs import asdict
 
 from codemods.verify.environments.pins import Pins
 from codemods.verify.problem import CannotVerify
@@ -32,8 +33,7 @@ class CannotMake(CannotVerify):
     """An environment could not be made; the message is one line."""
 
 
-@dataclass(frozen=True)
-class Environment:
+class Environment(Struct, frozen=True):
     """One environment.
 
     Attributes:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from codemods.verify.cases import GROUPS
 from codemods.verify.outcome import Outcome, Pair
@@ -13,8 +14,7 @@ SHORT = {"not-runnable": "n/a"}
 _CUT_OFF = {"network": "the network", "writes": "writing to your files"}
 
 
-@dataclass(frozen=True)
-class Remark:
+class Remark(Struct, frozen=True):
     """Words that are true of one or more cells of a class."""
 
     class_name: str
