@@ -269,7 +269,7 @@ class Index:
         return found or self._module(f"{target.module}.{target.name}", asked) or External(".".join(key))
 
     def _resolve_star(self, module: Module, name: str, asked: set[str]) -> Resolved | None:
-        for starred in module.star_imports:
+        for starred in _by_kinship(module.star_imports, name):
             key = (starred, name)
             if key in self._resolving:
                 continue
@@ -317,3 +317,18 @@ class Index:
             return None
         self._modules[name] = module
         return module
+
+
+def _by_kinship(starred: Iterable[str], name: str) -> list[str]:
+    """Return what a module takes everything from, those first whose own names say that they bind ``name``.
+
+    A package of models takes everything of hundreds of them, and ``LlamaConfig`` stands in ``llama``. Whoever
+    asks for it depends on all that was looked into on the way.
+    """
+    flat = name.lower()
+
+    def shared(module: str) -> int:
+        last = module.rpartition(".")[2].replace("_", "")
+        return len(last) if flat.startswith(last) else 0
+
+    return sorted(starred, key=shared, reverse=True)

@@ -216,6 +216,33 @@ def test_file_that_was_only_searched_for_a_name_is_a_dependency_that_holds(tree,
     assert after == look(tree)[0] != before
 
 
+def test_name_is_first_looked_for_where_its_own_name_says_that_it_stands(tree, memory, scanned):
+    """``from transformers import UdopConfig``: the package brings hundreds of models by ``*``."""
+    takes = FILES[TINY].replace("import torch\n", "import torch\nfrom ... import TinyTextSizes\n", 1)
+    (tree / TINY).write_text(takes.replace("attention_mask.dim()", "TinyTextSizes.of(attention_mask)"))
+    (tree / "pkg/__init__.py").write_text("from .brought import *\n")
+    (tree / "pkg/brought").mkdir()
+    (tree / "pkg/brought/__init__.py").write_text(
+        "from .other import *\nfrom .tiny import *\nfrom .tiny_text import *\n"
+    )
+    (tree / "pkg/brought/other.py").write_text("")
+    (tree / "pkg/brought/tiny.py").write_text("")
+    (tree / "pkg/brought/tiny_text.py").write_text(
+        "class TinyTextSizes:\n    @staticmethod\n    def of(mask):\n        return mask.ndim\n"
+    )
+    age(tree)
+    found, _ = look(tree, memory=memory)
+    assert "ndim" in " ".join(each.message for each in found.diagnosed)
+    del scanned[:]
+    for other in ("other", "tiny"):
+        (tree / f"pkg/brought/{other}.py").write_text("WIDTH = 4\n")
+    look(tree, memory=memory)
+    assert not scanned
+    (tree / "pkg/brought/tiny_text.py").write_text("TinyTextSizes = None\n")
+    look(tree, memory=memory)
+    assert "modeling_tiny.py" in scanned
+
+
 def test_what_looks_like_a_patch_and_is_broken_is_reported_every_time(tree, memory):
     (tree / "pkg/patch.py").write_text("Tiny.forward = forward\ndef mask(:\n")
     age(tree)
