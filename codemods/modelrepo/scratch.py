@@ -85,6 +85,7 @@ def temporary_folder(checkout: Checkout) -> Iterator[Path]:
         try:
             yield Path(name)
         finally:
+            _empty(Path(name))
             lock.release()
 
 
@@ -106,14 +107,29 @@ def _made_and_locked(base: Path) -> tuple[tempfile.TemporaryDirectory[str], Base
 
 
 def _sweep(base: Path) -> None:
-    """Remove what killed runs of this user left behind: their locks went with them."""
+    """Remove what killed runs of this user left behind: their locks went with them.
+
+    What holds no lock is another program's, unless it is empty: then its run was killed before it made one,
+    or after it took it away.
+    """
     for folder in base.glob(f"{_PREFIX}*"):
         with contextlib.suppress(OSError, Timeout):
             status = folder.lstat()
             is_ours = stat.S_ISDIR(status.st_mode) and status.st_uid == getattr(os, "getuid", lambda: 0)()
             if is_ours and (folder / _LOCK).is_file():
                 with FileLock(folder / _LOCK, timeout=0):
+                    _empty(folder)
                     shutil.rmtree(folder, ignore_errors=True)
+            elif is_ours:
+                folder.rmdir()  # refused where anything is in it
+
+
+def _empty(folder: Path) -> None:
+    """Remove all but the lock: killed in the middle of this, what is left is still known as a run's own."""
+    with contextlib.suppress(FileNotFoundError):
+        for path in folder.iterdir():
+            if path.name != _LOCK:
+                shutil.rmtree(path, ignore_errors=True)
 
 
 @contextmanager

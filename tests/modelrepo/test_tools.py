@@ -6,6 +6,7 @@ import os
 import shutil
 import subprocess
 import sys
+import tempfile
 import time
 from pathlib import Path
 from typing import Any
@@ -209,7 +210,7 @@ def test_copy_that_a_killed_run_left_goes_with_the_next_run(
     env = {**os.environ, "TMPDIR": str(base), "PYTHONPATH": str(Path(__file__).parents[2])}
     subprocess.run([sys.executable, "-c", code, str(grove)], env=env, check=False)
     (left,) = base.iterdir()
-    (base / "codemods-of-somebody").mkdir()  # not one of ours: it holds no lock
+    (base / "codemods-of-somebody" / "work").mkdir(parents=True)  # not one of ours: it holds no lock
     checkout = find_checkout(locate_tree(grove))
     assert checkout is not None
     with scratch_copy(checkout) as used, scratch_copy(checkout) as other:
@@ -217,6 +218,36 @@ def test_copy_that_a_killed_run_left_goes_with_the_next_run(
         assert used.root.is_dir()
         assert other.root.is_dir()
     assert [path.name for path in base.iterdir()] == ["codemods-of-somebody"]
+
+
+def test_run_killed_while_it_cleans_up_leaves_what_the_next_one_knows(
+    grove: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
+    checkout = find_checkout(locate_tree(grove))
+    assert checkout is not None
+    seen = []
+    real = shutil.rmtree
+
+    def noted(path: Any, *arguments: Any, **named: Any) -> None:
+        seen.append((folder / "in use").is_file())
+        real(path, *arguments, **named)
+
+    with temporary_folder(checkout) as folder:
+        (folder / "edited" / "src").mkdir(parents=True)
+        monkeypatch.setattr(shutil, "rmtree", noted)
+    assert seen[0] and not folder.exists()
+
+
+def test_folder_of_a_run_killed_before_its_lock_was_made_goes_with_the_next_run(
+    grove: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
+    checkout = find_checkout(locate_tree(grove))
+    assert checkout is not None
+    left = Path(tempfile.mkdtemp(prefix="codemods-", dir=tmp_path))
+    with temporary_folder(checkout):
+        assert not left.exists()
 
 
 def test_link_in_the_tree_is_copied_not_followed_back(grove: Path, models: Path) -> None:
