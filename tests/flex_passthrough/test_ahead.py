@@ -3,10 +3,15 @@
 from __future__ import annotations
 
 import os
+import shutil
+import subprocess
+import sys
 from dataclasses import dataclass
+from pathlib import Path
 
 import pytest
 
+import codemods
 from codemods.flex_passthrough.ahead import edits, families
 from codemods.flex_passthrough.api import Mode, Settings, plan
 from codemods.flex_passthrough.beside import workers
@@ -85,9 +90,45 @@ def test_workers_go_on_where_there_are_no_forks(grove, asked, monkeypatch):
     """As on Windows, where one begins anew in its own process."""
     beside = told(plan([grove / "src"], BESIDE))
     full = "import os; del os.fork; from codemods.flex_passthrough.beside import workplace"
-    start = workers._START.replace("; main()", f"; {full}; workplace._MOST_READ = -1; main()")
+    start = workers._START.replace("\nmain()", f"\n{full}; workplace._MOST_READ = -1\nmain()")
+    assert full in start
     monkeypatch.setattr(workers, "_START", start)
     assert told(plan([grove / "src"], BESIDE)) == beside
+
+
+WHERE = """
+from codemods.flex_passthrough.beside import worker
+
+class Where:
+    def do(self, place):
+        return worker.__file__
+"""
+PROBE = """
+from codemods.source.import_path import forget_working_directory
+
+forget_working_directory()
+
+from pathlib import Path
+from codemods.flex_passthrough.beside.workers import Workers
+from codemods.flex_passthrough.beside.workplace import Job
+from codemods.source.tree import locate_tree
+from codemods.where import Where
+
+with Workers(Job(locate_tree(Path("tree")), {}, ()), 1) as crew:
+    print([came for _, came, _ in crew.do([Where()])])
+"""
+
+
+def test_worker_runs_the_package_that_started_it_where_another_is_installed(tmp_path):
+    """A checkout's ``python -m codemods.flex_passthrough`` once ran with the installed one's workers."""
+    package = tmp_path / "codemods"
+    shutil.copytree(Path(codemods.__file__).parent, package, ignore=shutil.ignore_patterns("__pycache__"))
+    (package / "where.py").write_text(WHERE)
+    (package / "probe.py").write_text(PROBE)
+    (tmp_path / "tree").mkdir()
+    command = [sys.executable, "-m", "codemods.probe"]
+    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)
+    assert (done.stdout, done.stderr) == (f"[{str(package / 'flex_passthrough/beside/worker.py')!r}]\n", "")
 
 
 def test_nothing_is_worked_out_twice(grove, asked, monkeypatch):

@@ -1,7 +1,8 @@
 """Workers: processes that do errands beside each other.
 
 A worker is a Python that runs this package and nothing of the tree: it takes no notice of the working
-directory, of ``PYTHONPATH`` or of a user's own site-packages, only of the paths that this process has.
+directory, of ``PYTHONPATH`` or of a user's own site-packages, only of the paths that this process has. Its
+package is the one that runs here, be another one installed.
 """
 
 from __future__ import annotations
@@ -13,16 +14,25 @@ import signal
 import subprocess
 import sys
 from collections.abc import Iterator, Sequence
+from pathlib import Path
 from queue import SimpleQueue
 from types import TracebackType
 from typing import IO, Any, TypeVar
 
+import codemods
 from codemods.flex_passthrough.beside.workplace import Errand, Job
 from codemods.maskflow.work import Work
 
-_START = (
-    "import sys; sys.path[:] = {path!r}; from codemods.flex_passthrough.beside.worker import main; main()"
-)
+# The folder of this package may be the working directory, which is on no path for longer than that takes.
+_START = """
+import sys
+sys.path[:] = [{home!r}]
+import codemods
+sys.path[:] = {path!r}
+from codemods.flex_passthrough.beside.worker import main
+main()
+"""
+_HOME = str(Path(codemods.__file__).parents[1])
 
 # So many portions are much: what was parsed for more of them would fill the memory.
 _MUCH = 8
@@ -38,7 +48,7 @@ class Worker:
     """A process that does errands on one tree."""
 
     def __init__(self, job: Job) -> None:
-        command = [sys.executable, "-I", "-S", "-c", _START.format(path=sys.path)]
+        command = [sys.executable, "-I", "-S", "-c", _START.format(home=_HOME, path=sys.path)]
         self._process = subprocess.Popen(
             command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, start_new_session=True
         )
