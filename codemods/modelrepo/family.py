@@ -73,7 +73,7 @@ class Repository:
 
     def __init__(self, index: Index, files: Sequence[Path], remembered: Remembered | None = None) -> None:
         self.index = index
-        self.layout = Layout(index.tree, files, remembered.may_say_where_from if remembered else None)
+        self.layout = Layout(index.tree, files, remembered.marks if remembered else None)
         self.heritage = Heritage(index)
         self.recall = Recall(index, self.layout, remembered)
         self._problems: list[Problem] = []

@@ -18,7 +18,7 @@ from codemods.modelrepo.definition import (
     is_deletion_marker,
     line_of,
 )
-from codemods.modelrepo.layout import MODEL_FILE
+from codemods.modelrepo.marks import MODEL_FILE
 from codemods.modelrepo.naming import Renaming, cased_name, prefix_of
 
 

@@ -3,34 +3,23 @@
 from __future__ import annotations
 
 import os
-import re
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from functools import cached_property
 from pathlib import Path
 
-from codemods.modelrepo.banner import BANNER, HEAD_BYTES, banner_source, find_modular, is_modular
-from codemods.modelrepo.copies import MARK, CopyComment, find_comments
+from codemods.modelrepo.banner import find_modular, is_modular
+from codemods.modelrepo.copies import CopyComment
+from codemods.modelrepo.marks import NO_MARKS, Marks, marks_of
 from codemods.source.problem import Problem, SourceError
 from codemods.source.text import read_bytes
 from codemods.source.tree import Tree
-
-# What the names of models' files start with.
-MODEL_FILE = "(?:modeling|configuration|tokenization|processing|image_processing|feature_extraction)_"
-
-# How code writes one of them.
-_NAMED = re.compile(rb"%b[\w.]+" % MODEL_FILE.encode())
-
-
-def may_say_where_from(data: bytes) -> bool:
-    """Whether the bytes of a file may say where its content comes from: a banner, or copy comments."""
-    return MARK in data or BANNER in data
 
 
 class Layout:
     """What the bytes of each file say about where its content comes from; nothing is parsed here.
 
     Args:
-        may_say: whether a file carries any such mark, for who knows without reading it.
+        marks: what a file says, for who knows without reading it.
 
     Attributes:
         files: the files of the repository, as absolute paths.
@@ -38,19 +27,14 @@ class Layout:
     """
 
     def __init__(
-        self, tree: Tree, files: Iterable[Path], may_say: Callable[[Path], bool] | None = None
+        self, tree: Tree, files: Iterable[Path], marks: Callable[[Path], Marks] | None = None
     ) -> None:
         self.tree = tree
-        self.files = tuple(dict.fromkeys(real_path(path) for path in files))
+        self.files = tuple(dict.fromkeys(_real_paths(files)))
         self.problems: list[Problem] = []
-        self._may_say = may_say or (lambda path: True)
-        self._heads: dict[Path, bytes] = {}
+        self._known = marks or self._read
+        self._marks: dict[Path, Marks] = {}
         self._modular_of: dict[Path, Path | None] = {}
-        self._comments_in: dict[Path, tuple[CopyComment, ...]] = {}
-
-    def is_generated(self, path: Path) -> bool:
-        """Whether the file at ``path`` carries the banner of the converter."""
-        return banner_source(self._head(path)) is not None
 
     def modular_of(self, path: Path) -> Path | None:
         """Return the modular file that ``path`` is generated from; None where it is hand-written.
@@ -59,7 +43,7 @@ class Layout:
         text is all there is.
         """
         if path not in self._modular_of:
-            named = banner_source(self._head(path)) if self._may_say(path) else None
+            named = self._marks_of(path).banner
             found = find_modular(path, named) if named is not None else None
             if named is not None and found is None:
                 message = f"generated from {named}, which is not there; treated as written by hand"
@@ -106,35 +90,23 @@ class Layout:
 
     def comments_in(self, path: Path) -> tuple[CopyComment, ...]:
         """Return the copy comments of one file, listed or not, in order."""
-        if path not in self._comments_in:
-            said = find_comments(path, self._read(path)) if self._may_say(path) else ()
-            self._comments_in[path] = tuple(said)
-        return self._comments_in[path]
+        return self._marks_of(path).comments(path)
 
     def modulars_naming(self, path: Path) -> list[Path]:
         """Return the modular files whose bytes name the model file at ``path``, as an import of it does."""
-        stem = os.fsencode(path.stem)
-        return [modular for modular, named in self._named_in.items() if stem in named]
+        return [modular for modular in self.generated_by if path.stem in self._marks_of(modular).named]
 
-    @cached_property
-    def _named_in(self) -> dict[Path, bytes]:
-        """The model files that each modular file names: its text is searched once, not for every file."""
-        return {modular: b" ".join(set(_NAMED.findall(self._read(modular)))) for modular in self.generated_by}
+    def _marks_of(self, path: Path) -> Marks:
+        if path not in self._marks:
+            self._marks[path] = self._known(path)
+        return self._marks[path]
 
-    def _head(self, path: Path) -> bytes:
-        if path not in self._heads:
-            self._heads[path] = self._read(path)[:HEAD_BYTES]
-        return self._heads[path]
-
-    def _read(self, path: Path) -> bytes:
+    def _read(self, path: Path) -> Marks:
         try:
-            raw = read_bytes(path, self.tree.display(path))
+            return marks_of(path, read_bytes(path, self.tree.display(path)))
         except SourceError as error:
-            if error.problem not in self.problems:
-                self.problems.append(error.problem)
-            raw = b""
-        self._heads.setdefault(path, raw[:HEAD_BYTES])
-        return raw
+            self.problems.append(error.problem)
+            return NO_MARKS
 
     def _report(self, path: Path, message: str) -> None:
         self.problems.append(Problem(self.tree.display(path), 1, 1, message))
@@ -143,3 +115,13 @@ class Layout:
 def real_path(path: Path) -> Path:
     """Return ``path`` as the index names files: absolute, links among its folders resolved."""
     return Path(os.path.realpath(path.parent), path.name)
+
+
+def _real_paths(paths: Iterable[Path]) -> Iterator[Path]:
+    """Yield each of ``paths`` as :func:`real_path` gives it; a folder is looked at once."""
+    real: dict[str, str] = {}
+    for path in paths:
+        folder = str(path.parent)
+        if folder not in real:
+            real[folder] = os.path.realpath(folder)
+        yield path if real[folder] == folder else Path(real[folder], path.name)

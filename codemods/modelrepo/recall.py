@@ -14,6 +14,7 @@ from codemods.maskflow.index import Index, Module
 from codemods.modelrepo.copies import CopyComment
 from codemods.modelrepo.definition import Definition
 from codemods.modelrepo.layout import Layout
+from codemods.modelrepo.marks import Marks
 from codemods.source.digest import digest_of_text
 from codemods.source.problem import Problem
 
@@ -33,8 +34,8 @@ class Remembered(Protocol):
     def content(self, module: str) -> bytes | None:
         """Return a digest of a module's content by its dotted name; None where there is none."""
 
-    def may_say_where_from(self, path: Path) -> bool:
-        """Whether a file may carry marks that the layout reads."""
+    def marks(self, path: Path) -> Marks:
+        """Return what the bytes of a file say of where content comes from."""
 
     def get(
         self, question: tuple[object, ...], content: Callable[[str], bytes | None]

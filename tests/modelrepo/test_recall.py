@@ -7,6 +7,7 @@ import pytest
 from codemods.maskflow.index import Index
 from codemods.modelrepo.definition import Definition
 from codemods.modelrepo.layout import Layout
+from codemods.modelrepo.marks import marks_of
 from codemods.modelrepo.recall import Recall
 from codemods.source.discover import discover
 from codemods.source.tree import locate_tree
@@ -23,8 +24,8 @@ class Notebook:
         path = self.index.path_of(module)
         return self.index.digest_at(path) if path is not None else None
 
-    def may_say_where_from(self, path):
-        return True
+    def marks(self, path):
+        return marks_of(path, path.read_bytes())
 
     def get(self, question, content):
         depends_on, answer, problems = self.answers.get(question, ({}, None, ()))

@@ -13,6 +13,7 @@ from codemods.flex_passthrough.remembered.answers import Answers, Told
 from codemods.flex_passthrough.scan import Diagnosed
 from codemods.modelrepo.definition import Definition
 from codemods.modelrepo.family import Repository
+from codemods.modelrepo.marks import NO_MARKS, Marks, read_marks
 from codemods.source.problem import Problem
 
 # Definitions, and roots, that a worker gets at a time, and so many definitions as take longer than its start.
@@ -25,7 +26,7 @@ class FindFamilies(Struct, frozen=True):
     Attributes:
         definitions: those whose kin is asked for.
         roots: those whose members are asked for.
-        marked: the files that may say where their content comes from.
+        marked: the files that may have marks.
         keeps_all: whether all that is found out on the way is wanted, too.
     """
 
@@ -59,9 +60,9 @@ class _Notes:
         path = self._index.path_of(module)
         return self._index.digest_at(path) if path is not None else None
 
-    def may_say_where_from(self, path: Path) -> bool:
-        """Whether a file may carry marks that the layout reads."""
-        return path in self._marked
+    def marks(self, path: Path) -> Marks:
+        """Return what the bytes of a file say of where content comes from."""
+        return read_marks(path) if path in self._marked else NO_MARKS
 
     def get(self, question: tuple[object, ...], content: object) -> None:
         """Return None: nothing is known."""
@@ -90,7 +91,7 @@ def find_families(
     unknown = [each for each in definitions if not repository.recall.knows(("kin", each))]
     if not workers.are_worth(len(unknown) // _FEW) or 2 * len(unknown) < len(definitions):
         return
-    marked = frozenset(path for path in repository.layout.files if answers.may_say_where_from(path))
+    marked = frozenset(path for path in repository.layout.files if answers.facts.may_be_marked(path))
 
     def ask(errands: Sequence[FindFamilies]) -> None:
         for _, told, work in workers.do(errands):

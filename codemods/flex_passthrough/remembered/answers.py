@@ -17,6 +17,7 @@ from codemods.flex_passthrough.remembered.facts import FileFacts
 from codemods.flex_passthrough.remembered.memory import Depends, Memory
 from codemods.flex_passthrough.remembered.portable import Portable, folders_of
 from codemods.maskflow.index import Index
+from codemods.modelrepo.marks import Marks
 from codemods.source.digest import digest_of_text
 from codemods.source.problem import Problem
 
@@ -72,9 +73,9 @@ class Answers:
             self._contents[module] = self.facts.of(path).digest if path is not None else None
         return self._contents[module]
 
-    def may_say_where_from(self, path: Path) -> bool:
-        """Whether a file may say where its content comes from."""
-        return self.facts.of(path).may_say_where_from
+    def marks(self, path: Path) -> Marks:
+        """Return what the bytes of a file say of where content comes from."""
+        return self.facts.marks_of(path)
 
     def get(
         self, question: tuple[object, ...], content: Callable[[str], bytes | None] | None = None
@@ -137,6 +138,7 @@ class Answers:
         if self.memory is not None:
             self.memory.keep_answers(self._new)
             self.memory.keep_facts(self.facts.looked_at, self.facts.learned)
+            self.memory.keep_marks(self.facts.marks)
         self._new = []
 
     def _key(self, question: tuple[object, ...]) -> bytes:

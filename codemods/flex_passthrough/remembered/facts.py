@@ -14,7 +14,8 @@ from msgspec import Struct
 
 from codemods.maskflow.hierarchy import CLAIM
 from codemods.maskflow.patches import may_patch
-from codemods.modelrepo.layout import may_say_where_from
+from codemods.modelrepo.banner import is_modular
+from codemods.modelrepo.marks import NO_MARKS, Marks, marks_of, may_say_where_from
 from codemods.source.digest import digest_of
 from codemods.source.problem import SourceError
 from codemods.source.snapshot import TICK
@@ -65,11 +66,14 @@ Stamp = tuple[int, int]
 class Known(Protocol):
     """What earlier runs found out."""
 
-    def stats(self, folder: Path) -> Mapping[str, tuple[Stamp, bytes]]:
-        """Return the stat and the content's digest of files below a folder, by their path."""
+    def stats(self, folder: Path) -> Mapping[str, tuple[Stamp, Facts]]:
+        """Return the stat and the facts of files below a folder, by their path."""
 
     def facts(self, digest: bytes) -> Facts | None:
         """Return what is known of a content."""
+
+    def marks(self, digest: bytes, modular: bool) -> Marks | None:
+        """Return what a content says, as far as is known; of a modular file more is wanted."""
 
 
 class FileFacts:
@@ -78,11 +82,13 @@ class FileFacts:
     Attributes:
         looked_at: files that were read, with the stat and the digest by which they are known again.
         learned: contents that nothing was known of.
+        marks: what contents say that nothing was known of, by content and whether the file is modular.
     """
 
     def __init__(self, folder: Path, known: Known | None = None) -> None:
         self.looked_at: dict[str, tuple[Stamp, bytes]] = {}
         self.learned: list[Facts] = []
+        self.marks: dict[tuple[bytes, bool], Marks] = {}
         self._known = known
         self._stats = known.stats(folder) if known is not None else {}
         self._facts: dict[Path, Facts] = {}
@@ -94,13 +100,33 @@ class FileFacts:
             self._facts[path] = self._found_out(path)
         return self._facts[path]
 
+    def may_be_marked(self, path: Path) -> bool:
+        """Whether a file may have marks that the layout of a repository reads."""
+        return self.of(path).may_say_where_from or is_modular(path)
+
+    def marks_of(self, path: Path) -> Marks:
+        """Return what the file at ``path`` says of where content comes from."""
+        if not self.may_be_marked(path):
+            return NO_MARKS
+        key = self.of(path).digest, is_modular(path)
+        known = self._known.marks(*key) if self._known is not None else None
+        if known is not None:
+            return known
+        try:
+            data = read_bytes(path, path.name)
+        except SourceError:
+            return NO_MARKS
+        marks = marks_of(path, data)
+        if digest_of(data) == key[0]:  # else it changed since it was first looked at
+            self.marks[key] = marks
+        return marks
+
     def _found_out(self, path: Path) -> Facts:
         try:
             status = path.stat()
             stamp = status.st_size, status.st_mtime_ns
-            was, digest = self._stats.get(str(path), (None, b""))
-            known = self._of_content(digest) if was == stamp else None
-            if known is not None:
+            was, known = self._stats.get(str(path), (None, None))
+            if was == stamp and known is not None:
                 return known
             data = read_bytes(path, path.name)
         except (OSError, SourceError):

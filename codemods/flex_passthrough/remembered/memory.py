@@ -12,10 +12,12 @@ from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import TypeVar
 
+from msgspec import msgpack
 from msgspec.structs import astuple
 
 from codemods.flex_passthrough.identity import identity_digest
 from codemods.flex_passthrough.remembered.facts import Facts, Stamp
+from codemods.modelrepo.marks import Marks
 from codemods.source.digest import LENGTH, digest_of
 
 # Each kind of result, all together, in bytes; those that were not used for longest go first.
@@ -23,17 +25,20 @@ LARGEST = 128 * 1024 * 1024
 # Files that are known. Beyond that all are forgotten: most will be of trees that are gone.
 MOST_FILES = 200_000
 
-_FORM = 6
+_FORM = 7
 _TABLES = f"""
 BEGIN IMMEDIATE;
 DROP TABLE IF EXISTS stats;
 DROP TABLE IF EXISTS facts;
+DROP TABLE IF EXISTS marks;
 DROP TABLE IF EXISTS scans;
 DROP TABLE IF EXISTS answers;
 DROP TABLE IF EXISTS made;
 CREATE TABLE stats (path TEXT PRIMARY KEY, size INTEGER, changed INTEGER, digest BLOB) WITHOUT ROWID;
 CREATE TABLE facts (digest BLOB, tool BLOB, models INTEGER, patches INTEGER, origins INTEGER,
     suppressions INTEGER, PRIMARY KEY (digest, tool)) WITHOUT ROWID;
+CREATE TABLE marks (digest BLOB, modular INTEGER, tool BLOB, data BLOB,
+    PRIMARY KEY (digest, modular, tool)) WITHOUT ROWID;
 CREATE TABLE answers (key BLOB, depends BLOB, used INTEGER, data BLOB, PRIMARY KEY (key, depends));
 CREATE TABLE made (key BLOB PRIMARY KEY, used INTEGER, data BLOB);
 PRAGMA user_version = {_FORM};
@@ -71,13 +76,19 @@ class Memory:
             self._database.close()
             self._database = None
 
-    def stats(self, folder: Path) -> dict[str, tuple[Stamp, bytes]]:
-        """Return the stat and the content's digest of files below a folder, by their path."""
+    def stats(self, folder: Path) -> dict[str, tuple[Stamp, Facts]]:
+        """Return the stat and the facts of files below a folder, by their path."""
+        query = (
+            "SELECT path, size, changed, digest, models, patches, origins, suppressions"
+            " FROM stats JOIN facts USING (digest) WHERE path > ? AND path < ? AND tool = ?"
+        )
 
-        def read(database: sqlite3.Connection) -> dict[str, tuple[Stamp, bytes]]:
+        def read(database: sqlite3.Connection) -> dict[str, tuple[Stamp, Facts]]:
             below = f"{folder}/", f"{folder}0"  # "0" comes after "/"
-            rows = database.execute("SELECT * FROM stats WHERE path > ? AND path < ?", below)
-            return {path: ((size, changed), digest) for path, size, changed, digest in rows}
+            rows = database.execute(query, (*below, identity_digest()))
+            return {
+                path: ((size, at), Facts(digest, *map(bool, told))) for path, size, at, digest, *told in rows
+            }
 
         return self._with(read, {})
 
@@ -100,13 +111,36 @@ class Memory:
         def write(database: sqlite3.Connection) -> None:
             with database:
                 for table, rows in (("stats", stats), ("facts", facts)):
-                    (count,) = database.execute(f"SELECT COUNT(*) FROM {table}").fetchone()
-                    if count + len(rows) > MOST_FILES:
-                        database.execute(f"DELETE FROM {table}")
+                    _make_room(database, table, len(rows))
                 database.executemany("REPLACE INTO stats VALUES (?, ?, ?, ?)", stats)
                 database.executemany("REPLACE INTO facts VALUES (?, ?, ?, ?, ?, ?)", facts)
 
         if stats or facts:
+            self._with(write, None)
+
+    def marks(self, digest: bytes, modular: bool) -> Marks | None:
+        """Return what a content says of where content comes from, as far as is known."""
+        query = "SELECT data FROM marks WHERE digest = ? AND modular = ? AND tool = ?"
+
+        def read(database: sqlite3.Connection) -> bytes | None:
+            row = database.execute(query, (digest, modular, identity_digest())).fetchone()
+            return _whole(row[0]) if row is not None else None
+
+        data = self._with(read, None)
+        return msgpack.decode(data, type=Marks) if data is not None else None
+
+    def keep_marks(self, marks: Mapping[tuple[bytes, bool], Marks]) -> None:
+        """Remember what contents say, by content and whether the file is modular."""
+        tool = identity_digest()
+        packed = ((key, msgpack.encode(each)) for key, each in marks.items())
+        rows = [(*key, tool, digest_of(data) + data) for key, data in packed]
+
+        def write(database: sqlite3.Connection) -> None:
+            with database:
+                _make_room(database, "marks", len(rows))
+                database.executemany("REPLACE INTO marks VALUES (?, ?, ?, ?)", rows)
+
+        if rows:
             self._with(write, None)
 
     def answer(
@@ -208,6 +242,13 @@ class Memory:
                 self.file.unlink(missing_ok=True)
             raise
         return database
+
+
+def _make_room(database: sqlite3.Connection, table: str, coming: int) -> None:
+    """Forget all files, where there would be too many."""
+    (count,) = database.execute(f"SELECT COUNT(*) FROM {table}").fetchone()
+    if count + coming > MOST_FILES:
+        database.execute(f"DELETE FROM {table}")
 
 
 def _shrink(database: sqlite3.Connection, table: str, length: str) -> None:
