@@ -15,6 +15,7 @@ from codemods.modelrepo.copies import CopyComment
 from codemods.modelrepo.definition import Definition
 from codemods.modelrepo.layout import Layout
 from codemods.modelrepo.marks import Marks
+from codemods.source.contents import Contents
 from codemods.source.digest import digest_of_text
 from codemods.source.problem import Problem
 
@@ -37,10 +38,8 @@ class Remembered(Protocol):
     def marks(self, path: Path) -> Marks:
         """Return what the bytes of a file say of where content comes from."""
 
-    def get(
-        self, question: tuple[object, ...], content: Callable[[str], bytes | None]
-    ) -> tuple[Any, frozenset[str]] | None:
-        """Return an answer whose dependencies all have the ``content`` that they had, and their names.
+    def get(self, question: tuple[object, ...], contents: Contents) -> tuple[Any, frozenset[str]] | None:
+        """Return an answer whose dependencies all have the ``contents`` that they had, and their names.
 
         The problems that were met for it are met again.
         """
@@ -70,7 +69,7 @@ class Recall:
         self._remembered = remembered
         self._answers: dict[Question, tuple[Any, frozenset[str]]] = {}
         self._looked_at: list[set[str]] = []
-        self._contents: dict[str, bytes | None] = {}
+        self._contents = Contents(self._content)
         self._names: dict[Path, str] = {}
 
     def once(self, question: Question, work: Callable[[], _Answer]) -> _Answer:
@@ -142,7 +141,7 @@ class Recall:
 
     def _known(self, question: Question) -> tuple[Any, frozenset[str]] | None:
         """Return what an earlier run answered."""
-        return self._remembered.get(self._plain(question), self._content) if self._remembered else None
+        return self._remembered.get(self._plain(question), self._contents) if self._remembered else None
 
     def _keep(self, question: Question) -> None:
         """Let later runs know an answer."""
@@ -151,17 +150,12 @@ class Recall:
         answer, looked_at = self._answers[question]
         layout = {name for name in looked_at if name.startswith(LAYOUT)}
         behind = self._index.content_behind(looked_at - layout)
-        depends_on = behind | {name: self._content(name) for name in layout}
+        depends_on = behind | {name: self._contents[name] for name in layout}
         problems = self._index.problems_of(self._index.paths_of(behind))
         self._remembered.add(self._plain(question), depends_on, answer, problems)
 
     def _content(self, name: str) -> bytes | None:
         """Return the content of a module, or of what the layout says."""
-        if name not in self._contents:
-            self._contents[name] = self._ask(name)
-        return self._contents[name]
-
-    def _ask(self, name: str) -> bytes | None:
         if not name.startswith(LAYOUT):
             return self._remembered.content(name) if self._remembered is not None else None
         verb, _, what = name.removeprefix(LAYOUT).partition(" ")

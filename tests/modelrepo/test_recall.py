@@ -9,6 +9,7 @@ from codemods.modelrepo.definition import Definition
 from codemods.modelrepo.layout import Layout
 from codemods.modelrepo.marks import marks_of
 from codemods.modelrepo.recall import Recall
+from codemods.source.contents import NOTHING
 from codemods.source.discover import discover
 from codemods.source.tree import locate_tree
 
@@ -27,9 +28,9 @@ class Notebook:
     def marks(self, path):
         return marks_of(path, path.read_bytes())
 
-    def get(self, question, content):
+    def get(self, question, contents):
         depends_on, answer, problems = self.answers.get(question, ({}, None, ()))
-        if answer is None or any(content(name) != was for name, was in depends_on.items()):
+        if answer is None or any(contents[name] != (was or NOTHING) for name, was in depends_on.items()):
             return None
         self.index.take_over(problems)
         return answer, frozenset(depends_on)

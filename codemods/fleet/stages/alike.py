@@ -18,6 +18,7 @@ from codemods.flex_passthrough.identity import identity_digest
 from codemods.flex_passthrough.library import NAME
 from codemods.flex_passthrough.plan import Plan
 from codemods.flex_passthrough.remembered.facts import Facts
+from codemods.source.contents import Contents
 from codemods.source.digest import digest_of, digest_of_text
 from codemods.source.installed import installed_version
 
@@ -31,9 +32,8 @@ def plan_that_holds(bench: Bench, key: str) -> str:
     if not _is_planned_by_content(bench):
         return key
     blobs = bench.survey.files
-    known = bench.memory.answer(
-        _question(bench), lambda path: _digest(blobs[path]) if path in blobs else None
-    )
+    contents = Contents(lambda path: _digest(blobs[path]) if path in blobs else None)
+    known = bench.memory.answer(_question(bench), contents)
     if known is None:
         return key
     found, parts = known

@@ -6,7 +6,7 @@ An answer of an earlier run is given again where everything behind it has the co
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +18,7 @@ from codemods.flex_passthrough.remembered.memory import Depends, Memory
 from codemods.flex_passthrough.remembered.portable import Portable, folders_of
 from codemods.maskflow.index import Index
 from codemods.modelrepo.marks import Marks
+from codemods.source.contents import Contents
 from codemods.source.digest import digest_of_text
 from codemods.source.problem import Problem
 
@@ -59,7 +60,7 @@ class Answers:
         self.portable = Portable(folders_of(index))
         self.depends_on: set[str] = set()
         self._index = index
-        self._contents: dict[str, bytes | None] = {}
+        self._contents = Contents(self.content)
         self._new: list[tuple[bytes, Depends, bytes]] = []
         self._told: dict[bytes, tuple[bytes, frozenset[str]]] = {}
         self._common = b""
@@ -68,17 +69,15 @@ class Answers:
 
     def content(self, module: str) -> bytes | None:
         """Return a digest of a module's content by its dotted name; None where there is none."""
-        if module not in self._contents:
-            path = self._index.path_of(module)
-            self._contents[module] = self.facts.of(path).digest if path is not None else None
-        return self._contents[module]
+        path = self._index.path_of(module)
+        return self.facts.of(path).digest if path is not None else None
 
     def marks(self, path: Path) -> Marks:
         """Return what the bytes of a file say of where content comes from."""
         return self.facts.marks_of(path)
 
     def get(
-        self, question: tuple[object, ...], content: Callable[[str], bytes | None] | None = None
+        self, question: tuple[object, ...], contents: Contents | None = None
     ) -> tuple[Any, frozenset[str]] | None:
         """Return an answer that still holds, and the names of what it depends on.
 
@@ -86,12 +85,12 @@ class Answers:
 
         Args:
             question: what is asked; all of it is written out.
-            content: tells the content by name, if answers depend on more than modules.
+            contents: the digests of all that the answer may depend on; of modules alone by default.
         """
         key = self._key(question)
         known = self._told.pop(key, None)
         if known is None and self.memory is not None:
-            known = self.memory.answer(key, content or self.content)
+            known = self.memory.answer(key, self._contents if contents is None else contents)
         if known is not None:
             with contextlib.suppress(Exception):  # whatever is wrong with it, it is none
                 packed, problems = self.portable.unpack(known[0])

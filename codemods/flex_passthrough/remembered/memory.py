@@ -18,6 +18,7 @@ from msgspec.structs import astuple
 from codemods.flex_passthrough.identity import identity_digest
 from codemods.flex_passthrough.remembered.facts import Facts, Stamp
 from codemods.modelrepo.marks import Marks
+from codemods.source.contents import NOTHING, Contents
 from codemods.source.digest import LENGTH, digest_of
 
 # Each kind of result, all together, in bytes; those that were not used for longest go first.
@@ -46,7 +47,6 @@ COMMIT;
 """
 _SECONDS_TO_WAIT = 5.0
 _DAY = 24 * 60 * 60
-_NOTHING = bytes(LENGTH)
 
 # What an answer depends on by name, with a digest of the content of each, None where there is none.
 Depends = Mapping[str, bytes | None]
@@ -143,14 +143,12 @@ class Memory:
         if rows:
             self._with(write, None)
 
-    def answer(
-        self, key: bytes, content: Callable[[str], bytes | None]
-    ) -> tuple[bytes, frozenset[str]] | None:
+    def answer(self, key: bytes, contents: Contents) -> tuple[bytes, frozenset[str]] | None:
         """Return the packed answer to a question that still holds, and what it depends on.
 
         Args:
             key: that of the question.
-            content: tells the digest of what has a name; None where there is no such thing.
+            contents: the digests of what answers depend on, as they are now.
         """
 
         def read(database: sqlite3.Connection) -> tuple[bytes, frozenset[str]] | None:
@@ -159,7 +157,7 @@ class Memory:
             ).fetchall()
             for row, packed, last, data in rows:
                 body, depends = _whole(data), _unpacked(packed)
-                if body is not None and all((content(name) or _NOTHING) == depends[name] for name in depends):
+                if body is not None and contents.agree_with(depends):
                     if now - last > _DAY:
                         with database:
                             database.execute("UPDATE answers SET used = ? WHERE rowid = ?", (now, row))
@@ -275,7 +273,7 @@ def _whole(data: bytes) -> bytes | None:
 def _packed(depends: Depends) -> bytes:
     """Return how many there are, their digests in the order of the names, and the names."""
     names = sorted(depends)
-    digests = b"".join(depends[name] or _NOTHING for name in names)
+    digests = b"".join(depends[name] or NOTHING for name in names)
     return len(names).to_bytes(4, "big") + digests + "\0".join(names).encode("utf-8", "surrogateescape")
 
 
