@@ -17,7 +17,7 @@ import shutil
 import sys
 import tempfile
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -29,7 +29,7 @@ from codemods.flex_passthrough.proposed import Proposed
 from codemods.flex_passthrough.settings import Mode, Settings
 from codemods.source.discover import discover
 from codemods.source.problem import SourceError
-from codemods.source.snapshot import Snapshot
+from codemods.source.snapshot import Seen, Snapshot
 from codemods.source.tree import locate_tree
 
 if TYPE_CHECKING:
@@ -82,6 +82,7 @@ class PlanCache:
 
     def __init__(self, folder: Path | None = None) -> None:
         self.folder = default_folder() if folder is None else folder
+        self._seen: Mapping[str, Seen] = {}
 
     def ask(self, paths: Sequence[Path], settings: Settings) -> Question | None:
         """Return what a run over ``paths`` would be asked; None if its answer is not kept anyway."""
@@ -114,6 +115,7 @@ class PlanCache:
                 return None
             snapshot, plan = pickle.loads(body)
             assert isinstance(snapshot, Snapshot) and isinstance(plan, Proposed)
+            self._seen = snapshot.files
         except Exception:  # whatever is wrong with an entry, it is none
             return None
         now = snapshot.still_holds()
@@ -135,7 +137,7 @@ class PlanCache:
         seen = {*question.files, *plan.read, *conversions}
         absent = {*plan.missing, *question.converters} - seen
         folders = {*question.named, *(path.parent for path in plan.read.difference(question.files))}
-        snapshot = Snapshot.take(sorted(seen), absent, folders, question.began)
+        snapshot = Snapshot.take(sorted(seen), absent, folders, question.began, self._seen)
         if snapshot is not None:
             kept = Proposed(**{name: getattr(plan, name) for name in Proposed.__struct_fields__})
             self._write(self._place(question), snapshot, kept)

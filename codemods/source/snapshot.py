@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable
+import time
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 from msgspec import Struct
@@ -22,6 +23,10 @@ class Seen(Struct, frozen=True):
     changed: int | None
     digest: bytes
 
+    def has(self, status: os.stat_result) -> bool:
+        """Whether the file, by what the system says of it, is as it was."""
+        return (self.size, self.changed) == (status.st_size, status.st_mtime_ns)
+
 
 class Snapshot(Struct, frozen=True):
     """Files and their content, what was not there, and the names in some folders.
@@ -38,7 +43,12 @@ class Snapshot(Struct, frozen=True):
 
     @classmethod
     def take(
-        cls, files: Iterable[Path], missing: Iterable[Path], folders: Iterable[Path], since: int
+        cls,
+        files: Iterable[Path],
+        missing: Iterable[Path],
+        folders: Iterable[Path],
+        since: int,
+        known: Mapping[str, Seen] | None = None,
     ) -> Snapshot | None:
         """Take note of files as they are; None where one was changed after ``since``.
 
@@ -47,11 +57,17 @@ class Snapshot(Struct, frozen=True):
             missing: what was looked for and not there.
             folders: those of which the names mattered.
             since: when reading began, in nanoseconds.
+            known: files of an earlier snapshot: one that has its stat still is not read.
         """
+        known = known or {}
         seen: dict[str, Seen] = {}
         for path in files:
             try:
                 status = path.stat()
+                before = known.get(str(path))
+                if before is not None and before.has(status):
+                    seen[str(path)] = before
+                    continue
                 data = path.read_bytes()
             except OSError:
                 return None
@@ -68,17 +84,18 @@ class Snapshot(Struct, frozen=True):
         """Return this snapshot if nothing changed since; None if something did.
 
         Files that were touched, but hold what they held, are looked into once: what is returned
-        knows their new times.
+        knows their new times, as soon as those can be trusted.
         """
+        trusted = time.time_ns() - TICK
         touched: dict[str, Seen] = {}
         for path, seen in self.files.items():
             try:
                 status = Path(path).stat()
-                if status.st_size != seen.size:
+                if seen.has(status):
+                    continue
+                if status.st_size != seen.size or digest_of(Path(path).read_bytes()) != seen.digest:
                     return None
-                if status.st_mtime_ns != seen.changed:
-                    if digest_of(Path(path).read_bytes()) != seen.digest:
-                        return None
+                if status.st_mtime_ns < trusted:
                     touched[path] = replace(seen, changed=status.st_mtime_ns)
             except OSError:
                 return None

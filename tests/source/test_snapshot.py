@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import time
+from pathlib import Path
 
 import pytest
 
@@ -58,6 +59,37 @@ def test_touched_files_are_looked_into_once(folder):
     now = snapshot.still_holds()
     assert now is not None and now is not snapshot
     assert now.still_holds() is now
+
+
+def test_file_that_was_just_touched_is_not_trusted_by_its_new_time(folder):
+    snapshot = take(folder)
+    touched = time.time_ns()
+    write(folder / "a.py", "# a.py\n", changed=touched)
+    now = snapshot.still_holds()
+    assert now is snapshot
+    write(folder / "a.py", "# A.py\n", changed=touched)
+    assert now.still_holds() is None
+
+
+def test_file_that_is_known_is_not_read_again(folder, monkeypatch):
+    before = take(folder)
+    write(folder / "b.py", "# other content\n", changed=LONG_AGO)
+    read = []
+    real = Path.read_bytes
+    monkeypatch.setattr(Path, "read_bytes", lambda path: read.append(path.name) or real(path))
+    files = [folder / "a.py", folder / "b.py"]
+    after = Snapshot.take(files, [folder / "c.py"], [folder], time.time_ns(), before.files)
+    assert read == ["b.py"]
+    assert after == take(folder) != before
+
+
+def test_file_that_is_known_is_read_again_where_its_time_is_not_trusted(folder):
+    changed = time.time_ns()
+    write(folder / "a.py", "# a.py\n", changed=changed)
+    before = Snapshot.take([folder / "a.py"], [], [], changed + 1)
+    write(folder / "a.py", "# A.py\n", changed=changed)
+    after = Snapshot.take([folder / "a.py"], [], [], changed + 1, before.files)
+    assert after.files != before.files
 
 
 def test_file_that_was_just_changed_is_not_trusted_by_its_time(folder):
