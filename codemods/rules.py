@@ -15,7 +15,7 @@ from rich.console import Console
 from rich.markdown import Markdown
 from rich.table import Table
 
-from codemods.flex_passthrough.config import ConfigError, rule_ids
+from codemods.flex_passthrough.command.config import ConfigError, rule_ids
 from codemods.flex_passthrough.rules import RULES
 
 # Where the pages are: beside the package when it is installed, in the repository otherwise.

@@ -10,8 +10,8 @@ from pathlib import Path
 from typing import Any
 
 from codemods.maskflow.flow import MaskFlow, models
-from codemods.maskflow.hierarchy import Hierarchy
-from codemods.maskflow.index import Index
+from codemods.maskflow.program.hierarchy import Hierarchy
+from codemods.maskflow.program.index import Index
 from codemods.source.discover import discover
 from codemods.source.tree import locate_tree
 from codemods.verify.cases import GROUPS

@@ -17,7 +17,7 @@ import atheris
 sys.path.insert(0, str(Path(__file__).parents[1]))
 with atheris.instrument_imports(include=["codemods"]):
     from codemods.flex_passthrough import api  # noqa: F401
-    from codemods.maskflow import index  # noqa: F401
+    from codemods.maskflow.program import index  # noqa: F401
     from codemods.rewrite import diff, edit  # noqa: F401
 
 from tests.trust.mutate import mutated

@@ -45,7 +45,7 @@ def options_from(data: Mapping[str, Any], where: str = "") -> dict[str, Any]:
 
 def _rules(names: list[str], where: str) -> list[str]:
     # The rules bring the whole analysis along, and most manifests name none.
-    from codemods.flex_passthrough.config import ConfigError, rule_ids
+    from codemods.flex_passthrough.command.config import ConfigError, rule_ids
 
     try:
         return list(rule_ids(names, where))

@@ -17,8 +17,8 @@ from typing import TYPE_CHECKING
 
 from msgspec.structs import replace
 
-from codemods.flex_passthrough.plan import Plan, make_plan
-from codemods.flex_passthrough.proposed import Proposed
+from codemods.flex_passthrough.planning.plan import Plan, make_plan
+from codemods.flex_passthrough.planning.proposed import Proposed
 from codemods.flex_passthrough.remembered.memory import Memory
 from codemods.flex_passthrough.scan import Progress
 from codemods.flex_passthrough.settings import Mode, Settings

@@ -25,7 +25,7 @@ from msgspec import Struct
 
 from codemods.flex_passthrough.identity import own_identity
 from codemods.flex_passthrough.library import libraries
-from codemods.flex_passthrough.proposed import Proposed
+from codemods.flex_passthrough.planning.proposed import Proposed
 from codemods.flex_passthrough.settings import Mode, Settings
 from codemods.source.discover import discover
 from codemods.source.problem import SourceError
@@ -33,7 +33,7 @@ from codemods.source.snapshot import Seen, Snapshot
 from codemods.source.tree import locate_tree
 
 if TYPE_CHECKING:
-    from codemods.flex_passthrough.plan import Plan
+    from codemods.flex_passthrough.planning.plan import Plan
     from codemods.flex_passthrough.remembered.memory import Memory
     from codemods.flex_passthrough.scan import Progress
 

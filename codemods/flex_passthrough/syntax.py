@@ -6,7 +6,7 @@ import ast
 from collections.abc import Iterator
 from functools import lru_cache
 
-from codemods.maskflow.memo import kept
+from codemods.maskflow.program.memo import kept
 
 Definition = ast.FunctionDef | ast.AsyncFunctionDef
 

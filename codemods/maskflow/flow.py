@@ -6,14 +6,14 @@ from collections.abc import Iterable
 
 from msgspec.structs import replace
 
-from codemods.maskflow.arguments import Arguments
-from codemods.maskflow.frame import Frame, Record, SiteKey
-from codemods.maskflow.hierarchy import Hierarchy
-from codemods.maskflow.index import Class, Function, Index, Module
+from codemods.maskflow.evaluation.arguments import Arguments
+from codemods.maskflow.evaluation.frame import Frame, Record, SiteKey
+from codemods.maskflow.evaluation.sites import Site, Step, Way
+from codemods.maskflow.evaluation.values import BLOCK, TENSOR, UNKNOWN
+from codemods.maskflow.program.hierarchy import Hierarchy
+from codemods.maskflow.program.index import Class, Function, Index, Module
 from codemods.maskflow.reach import Reach
-from codemods.maskflow.sites import Site, Step, Way
 from codemods.maskflow.summaries import Summaries
-from codemods.maskflow.values import BLOCK, TENSOR, UNKNOWN
 
 # Parameters of a model's forward in which a caller may hand over a BlockMask.
 MASK_PARAMETERS = ("attention_mask", "decoder_attention_mask", "encoder_attention_mask")

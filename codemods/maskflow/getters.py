@@ -6,8 +6,8 @@ import ast
 import re
 from collections.abc import Iterable, Iterator
 
-from codemods.maskflow.index import Class, Function
-from codemods.maskflow.memo import kept
+from codemods.maskflow.program.index import Class, Function
+from codemods.maskflow.program.memo import kept
 
 # How a change in place is written, as far as text tells. What it starts with is what a search is quick for.
 _CHANGE_IN_PLACE = re.compile(r"self(?<!\wself)[\s)]*\.\s*\w+[\s)]*\.\s*(?:\w*[^\W_])?_\s*\(")

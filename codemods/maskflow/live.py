@@ -12,11 +12,11 @@ from collections.abc import Iterator
 
 from msgspec import Struct
 
+from codemods.maskflow.evaluation.known import IMPLEMENTATION, MASK_TABLE
+from codemods.maskflow.evaluation.sites import Step
 from codemods.maskflow.getters import live_getters, own_nodes
-from codemods.maskflow.index import Assignment, Class, Function, Index, Module
-from codemods.maskflow.known import IMPLEMENTATION, MASK_TABLE
-from codemods.maskflow.memo import kept
-from codemods.maskflow.sites import Step
+from codemods.maskflow.program.index import Assignment, Class, Function, Index, Module
+from codemods.maskflow.program.memo import kept
 
 # Methods of a tensor that may return the tensor itself, or look at the same memory.
 _SAME_MEMORY = frozenset({"to", "detach", "view", "reshape", "squeeze", "unsqueeze", "expand", "contiguous"})

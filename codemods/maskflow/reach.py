@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from msgspec import Struct, field
 
-from codemods.maskflow.hierarchy import Hierarchy
-from codemods.maskflow.index import Class, Function
-from codemods.maskflow.sites import Site, Step, Unfollowed, Way
+from codemods.maskflow.evaluation.sites import Site, Step, Unfollowed, Way
+from codemods.maskflow.program.hierarchy import Hierarchy
+from codemods.maskflow.program.index import Class, Function
 
 # Inputs from which a model makes a shorter sequence before attention sees it.
 _OTHER_INPUTS = ("input_values", "input_features", "pixel_", "audio_", "waveform")

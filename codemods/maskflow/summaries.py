@@ -7,13 +7,11 @@ from collections.abc import Iterable
 
 from msgspec import Struct
 
-from codemods.maskflow.arguments import Arguments, bind, signature_of
-from codemods.maskflow.composition import Composition
-from codemods.maskflow.expressions import Evaluator
-from codemods.maskflow.frame import Environment, Frame, Record
-from codemods.maskflow.hierarchy import Hierarchy, is_library_init
-from codemods.maskflow.index import Assignment, Class, Function, Index, Module
-from codemods.maskflow.passing import (
+from codemods.maskflow.evaluation.arguments import Arguments, bind, signature_of
+from codemods.maskflow.evaluation.composition import Composition
+from codemods.maskflow.evaluation.expressions import Evaluator
+from codemods.maskflow.evaluation.frame import Environment, Frame, Record
+from codemods.maskflow.evaluation.passing import (
     as_whole,
     configuration_among,
     is_one_mask,
@@ -23,10 +21,9 @@ from codemods.maskflow.passing import (
     matters_without_mask,
     of_a_part,
 )
-from codemods.maskflow.reach import MaskMethod
-from codemods.maskflow.sites import Step
-from codemods.maskflow.statements import result, run
-from codemods.maskflow.values import (
+from codemods.maskflow.evaluation.sites import Step
+from codemods.maskflow.evaluation.statements import result, run
+from codemods.maskflow.evaluation.values import (
     BLOCK,
     NONE,
     UNKNOWN,
@@ -40,6 +37,9 @@ from codemods.maskflow.values import (
     has_block,
     union,
 )
+from codemods.maskflow.program.hierarchy import Hierarchy, is_library_init
+from codemods.maskflow.program.index import Assignment, Class, Function, Index, Module
+from codemods.maskflow.reach import MaskMethod
 
 # What stands for the function around code at the top level of a module.
 _NOWHERE = ast.Lambda(

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from msgspec import Struct
 
-from codemods.maskflow.index import Index, Module
+from codemods.maskflow.program.index import Index, Module
 from codemods.modelrepo.definition import extents_in, find_member, starts_in
 
 MARK = b"Copied from"

@@ -10,10 +10,10 @@ from pathlib import Path
 
 from msgspec import Struct
 
-from codemods.maskflow.index import Class, Function, Module
-from codemods.maskflow.memo import kept
-from codemods.maskflow.outline import outline, outline_class
-from codemods.maskflow.parsing import parse
+from codemods.maskflow.program.index import Class, Function, Module
+from codemods.maskflow.program.memo import kept
+from codemods.maskflow.program.outline import outline, outline_class
+from codemods.maskflow.program.parsing import parse
 from codemods.source.problem import SourceError
 
 # A definition that stands in a block, and not at the top of a file or class.

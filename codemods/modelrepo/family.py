@@ -10,7 +10,7 @@ from typing import Literal
 
 from msgspec import Struct
 
-from codemods.maskflow.index import Class, Function, Index, Module
+from codemods.maskflow.program.index import Class, Function, Index, Module
 from codemods.modelrepo.copies import CopyComment, copied_definition, find_source, is_ignored
 from codemods.modelrepo.definition import (
     Definition,

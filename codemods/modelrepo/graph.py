@@ -7,7 +7,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any, TypeVar
 
-from codemods.maskflow.index import Import, Index
+from codemods.maskflow.program.index import Import, Index
 from codemods.modelrepo.layout import Layout
 from codemods.source.problem import Problem
 

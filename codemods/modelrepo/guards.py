@@ -18,7 +18,7 @@ from typing import Protocol
 
 from msgspec import Struct
 
-from codemods.maskflow.outline import outline
+from codemods.maskflow.program.outline import outline
 from codemods.modelrepo.change import names_in
 from codemods.modelrepo.family import Repository
 from codemods.modelrepo.graph import ModularGraph

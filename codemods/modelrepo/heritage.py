@@ -6,9 +6,9 @@ import re
 from collections.abc import Iterator
 from pathlib import Path
 
-from codemods.maskflow.hierarchy import Hierarchy
-from codemods.maskflow.index import Assignment, Class, Function, Import, Index, Module
-from codemods.maskflow.memo import kept
+from codemods.maskflow.program.hierarchy import Hierarchy
+from codemods.maskflow.program.index import Assignment, Class, Function, Import, Index, Module
+from codemods.maskflow.program.memo import kept
 from codemods.modelrepo.change import names_in
 from codemods.modelrepo.definition import (
     Definition,

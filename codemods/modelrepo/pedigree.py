@@ -8,7 +8,7 @@ from typing import Literal
 
 from msgspec import Struct
 
-from codemods.maskflow.index import Class
+from codemods.maskflow.program.index import Class
 from codemods.modelrepo.copies import CopyComment, find_source_file
 from codemods.modelrepo.family import Repository
 from codemods.modelrepo.graph import ModularGraph

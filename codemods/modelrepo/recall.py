@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Protocol, TypeVar
 
-from codemods.maskflow.index import Index, Module
+from codemods.maskflow.program.index import Index, Module
 from codemods.modelrepo.copies import CopyComment
 from codemods.modelrepo.definition import Definition
 from codemods.modelrepo.layout import Layout

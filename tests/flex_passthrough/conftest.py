@@ -11,7 +11,7 @@ import pytest
 
 from codemods.flex_passthrough.api import Plan, Settings, apply, plan
 from codemods.flex_passthrough.remembered.memory import Memory
-from codemods.modelrepo.toolchain import find_toolchain
+from codemods.modelrepo.tooling.toolchain import find_toolchain
 
 # A package in the style of a transformers of 2025, as far as masks are concerned.
 LIBRARY = {

@@ -12,11 +12,11 @@ from pathlib import Path
 import pytest
 
 import codemods
-from codemods.flex_passthrough.ahead import edits, families
 from codemods.flex_passthrough.api import Mode, Settings, plan
 from codemods.flex_passthrough.beside import workers
 from codemods.flex_passthrough.beside.workers import Workers
 from codemods.flex_passthrough.beside.workplace import Job
+from codemods.flex_passthrough.planning.ahead import edits, families
 from codemods.flex_passthrough.remembered.memory import Memory
 from codemods.modelrepo.family import Repository
 from codemods.review.json_report import render_json
@@ -133,9 +133,11 @@ def test_worker_runs_the_package_that_started_it_where_another_is_installed(tmp_
 
 def test_nothing_is_worked_out_twice(grove, asked, monkeypatch):
     monkeypatch.setattr(Repository, "_members_of", lambda *_: pytest.fail("members were looked for here"))
-    monkeypatch.setattr("codemods.flex_passthrough.editing._mended", lambda *_: pytest.fail("mended here"))
     monkeypatch.setattr(
-        "codemods.flex_passthrough.editing._rendered", lambda *_: pytest.fail("rendered here")
+        "codemods.flex_passthrough.planning.editing._mended", lambda *_: pytest.fail("mended here")
+    )
+    monkeypatch.setattr(
+        "codemods.flex_passthrough.planning.editing._rendered", lambda *_: pytest.fail("rendered here")
     )
     assert plan([grove / "src"], BESIDE).changes
 

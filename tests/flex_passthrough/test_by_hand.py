@@ -9,7 +9,7 @@ from textwrap import indent
 import pytest
 
 from codemods.flex_passthrough.api import Plan, apply, plan
-from codemods.flex_passthrough.by_hand import EditRefusedError, unbound_names
+from codemods.flex_passthrough.planning.by_hand import EditRefusedError, unbound_names
 from codemods.review.finding import Status
 
 from .conftest import FILE, HEAD, LIBRARY

@@ -161,7 +161,7 @@ def test_command_with_without_and_after_the_cache(tree, tmp_path):
 
 def test_run_that_remembers_loads_neither_rules_nor_libcst(tree, tmp_path):
     code = (
-        "import sys\nfrom codemods.flex_passthrough.cli import command\n"
+        "import sys\nfrom codemods.flex_passthrough.command.cli import command\n"
         "try:\n    command()\nexcept SystemExit as end:\n    print(end.code)\n"
         "print(*sorted(sys.modules))\n"
     )

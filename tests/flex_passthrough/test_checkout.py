@@ -19,11 +19,11 @@ import pytest
 from msgspec.structs import replace
 
 from codemods.flex_passthrough.api import Mode, Plan, Settings, apply, plan
-from codemods.maskflow.index import Index
+from codemods.maskflow.program.index import Index
 from codemods.modelrepo.banner import is_modular
 from codemods.modelrepo.family import Repository
 from codemods.modelrepo.graph import ModularGraph
-from codemods.modelrepo.toolchain import find_toolchain
+from codemods.modelrepo.tooling.toolchain import find_toolchain
 from codemods.review.finding import Status
 from codemods.review.patch import render_patch
 from codemods.source.discover import discover

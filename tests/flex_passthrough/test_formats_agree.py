@@ -14,8 +14,8 @@ from pathlib import Path
 
 import pytest
 
-from codemods.flex_passthrough import output
 from codemods.flex_passthrough.api import Plan, apply, plan
+from codemods.flex_passthrough.command import output
 from codemods.review.html.page import render
 from tests.review.test_sarif import apply_fix
 

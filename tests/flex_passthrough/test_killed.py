@@ -14,7 +14,7 @@ from pathlib import Path
 
 import pytest
 
-from codemods.modelrepo.toolchain import find_toolchain
+from codemods.modelrepo.tooling.toolchain import find_toolchain
 
 GROVE = Path(__file__).parents[2] / "fixtures" / "modular"
 

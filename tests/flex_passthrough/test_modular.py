@@ -11,8 +11,8 @@ from pathlib import Path
 import pytest
 
 from codemods.flex_passthrough.api import Mode, Plan, Settings, apply, plan
-from codemods.flex_passthrough.proposed import RegenerationError
-from codemods.modelrepo.toolchain import find_toolchain
+from codemods.flex_passthrough.planning.proposed import RegenerationError
+from codemods.modelrepo.tooling.toolchain import find_toolchain
 from codemods.review.patch import render_patch
 
 

@@ -278,9 +278,8 @@ def test_inputs_of_the_action_are_words_and_no_script(tree):
 
 
 def test_completion_is_for_the_name_of_the_script():
-    code = (
-        "import sys; sys.argv = ['flex-passthrough']; from codemods.flex_passthrough.cli import main; main()"
-    )
+    start = "from codemods.flex_passthrough.command.cli import main; main()"
+    code = f"import sys; sys.argv = ['flex-passthrough']; {start}"
     env = {**os.environ, "PYTHONPATH": str(ROOT), "_FLEX_PASSTHROUGH_COMPLETE": "zsh_source"}
     done = subprocess.run([sys.executable, "-c", code], env=env, capture_output=True, timeout=60)
     assert b"#compdef flex-passthrough" in done.stdout, done.stderr

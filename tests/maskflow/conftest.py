@@ -8,8 +8,8 @@ from textwrap import dedent, indent
 import pytest
 
 from codemods.maskflow.flow import MaskFlow
-from codemods.maskflow.hierarchy import Hierarchy
-from codemods.maskflow.index import Class, Index
+from codemods.maskflow.program.hierarchy import Hierarchy
+from codemods.maskflow.program.index import Class, Index
 from codemods.maskflow.reach import Reach
 from codemods.source.tree import locate_tree
 

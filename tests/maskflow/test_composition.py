@@ -3,8 +3,8 @@
 import pytest
 
 from codemods.maskflow.flow import MaskFlow
-from codemods.maskflow.hierarchy import Hierarchy
-from codemods.maskflow.index import Index
+from codemods.maskflow.program.hierarchy import Hierarchy
+from codemods.maskflow.program.index import Index
 from codemods.source.tree import locate_tree
 
 from .conftest import BASE

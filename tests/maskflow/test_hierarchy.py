@@ -2,8 +2,8 @@
 
 import pytest
 
-from codemods.maskflow.hierarchy import Hierarchy
-from codemods.maskflow.index import Assignment, Class, External, Function, Index
+from codemods.maskflow.program.hierarchy import Hierarchy
+from codemods.maskflow.program.index import Assignment, Class, External, Function, Index
 from codemods.source.tree import locate_tree
 
 

@@ -10,8 +10,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from codemods.maskflow.outline import outline, outline_class
-from codemods.maskflow.parsing import parse_piece
+from codemods.maskflow.program.outline import outline, outline_class
+from codemods.maskflow.program.parsing import parse_piece
 
 
 def check_cut(text: str) -> list[str]:

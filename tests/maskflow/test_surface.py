@@ -6,7 +6,7 @@ from textwrap import dedent
 
 import pytest
 
-from codemods.maskflow import surface
+from codemods.maskflow.evaluation import surface
 
 PROBE = dedent("""
     import json

@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from codemods.maskflow.index import Class, Module
-from codemods.maskflow.outline import outline
-from codemods.maskflow.values import Instance, Unknown, in_order
+from codemods.maskflow.evaluation.values import Instance, Unknown, in_order
+from codemods.maskflow.program.index import Class, Module
+from codemods.maskflow.program.outline import outline
 from codemods.source.text import decode_source
 
 TEXT = "class First:\n    pass\n\n\nclass Second:\n    pass\n"

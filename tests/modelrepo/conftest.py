@@ -12,11 +12,11 @@ from typing import Any
 
 import pytest
 
-from codemods.maskflow.index import Index
-from codemods.modelrepo.checkout import find_checkout
+from codemods.maskflow.program.index import Index
 from codemods.modelrepo.family import Repository
-from codemods.modelrepo.regenerate import Options, RegenerationResult, regenerate
-from codemods.modelrepo.toolchain import find_toolchain
+from codemods.modelrepo.tooling.checkout import find_checkout
+from codemods.modelrepo.tooling.regenerate import Options, RegenerationResult, regenerate
+from codemods.modelrepo.tooling.toolchain import find_toolchain
 from codemods.source.discover import discover
 from codemods.source.tree import locate_tree
 

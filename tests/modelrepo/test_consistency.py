@@ -7,10 +7,10 @@ from pathlib import Path
 
 import pytest
 
-from codemods.modelrepo.checkout import find_checkout
-from codemods.modelrepo.consistency import Comparison, compare_checks, find_checks
-from codemods.modelrepo.process import Outcome
-from codemods.modelrepo.toolchain import find_toolchain
+from codemods.modelrepo.tooling.checkout import find_checkout
+from codemods.modelrepo.tooling.consistency import Comparison, compare_checks, find_checks
+from codemods.modelrepo.tooling.process import Outcome
+from codemods.modelrepo.tooling.toolchain import find_toolchain
 from codemods.source.tree import locate_tree
 
 from .conftest import PASSTHROUGH, Run, git, patch_tool, state_of

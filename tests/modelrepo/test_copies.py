@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from codemods.maskflow.index import Index, Module
+from codemods.maskflow.program.index import Index, Module
 from codemods.modelrepo.copies import (
     CopyComment,
     Replacement,

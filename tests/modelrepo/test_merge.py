@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from codemods.modelrepo.merge import MergeConflictError, take_over
+from codemods.modelrepo.tooling.merge import MergeConflictError, take_over
 
 TEXTS = st.lists(st.sampled_from("abcdef"), max_size=12).map(
     lambda lines: "".join(f"{line}\n" for line in lines)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from codemods.maskflow.index import Index
+from codemods.maskflow.program.index import Index
 from codemods.modelrepo.definition import Definition
 from codemods.modelrepo.layout import Layout
 from codemods.modelrepo.marks import marks_of

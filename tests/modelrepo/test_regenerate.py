@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from codemods.modelrepo.process import run_tool
-from codemods.modelrepo.regenerate import RegenerationResult
-from codemods.modelrepo.toolchain import find_toolchain
+from codemods.modelrepo.tooling.process import run_tool
+from codemods.modelrepo.tooling.regenerate import RegenerationResult
+from codemods.modelrepo.tooling.toolchain import find_toolchain
 
 from .conftest import (
     FOLLOWERS,

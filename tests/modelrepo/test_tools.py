@@ -16,11 +16,11 @@ from filelock import FileLock
 from hypothesis import given
 from hypothesis import strategies as st
 
-from codemods.modelrepo.cache import ConversionCache, key_of
-from codemods.modelrepo.checkout import find_checkout
-from codemods.modelrepo.process import Runner, run_tool
-from codemods.modelrepo.scratch import ScratchError, plain, restyle, scratch_copy, temporary_folder
-from codemods.modelrepo.toolchain import ToolMissingError, find_toolchain, pinned_ruff
+from codemods.modelrepo.tooling.cache import ConversionCache, key_of
+from codemods.modelrepo.tooling.checkout import find_checkout
+from codemods.modelrepo.tooling.process import Runner, run_tool
+from codemods.modelrepo.tooling.scratch import ScratchError, plain, restyle, scratch_copy, temporary_folder
+from codemods.modelrepo.tooling.toolchain import ToolMissingError, find_toolchain, pinned_ruff
 from codemods.source.tree import locate_tree
 
 
@@ -201,8 +201,8 @@ def test_copy_that_a_killed_run_left_goes_with_the_next_run(
     monkeypatch.setattr("tempfile.tempdir", str(base))
     code = (
         "import os, signal, sys\nfrom pathlib import Path\n"
-        "from codemods.modelrepo.checkout import find_checkout\n"
-        "from codemods.modelrepo.scratch import scratch_copy\n"
+        "from codemods.modelrepo.tooling.checkout import find_checkout\n"
+        "from codemods.modelrepo.tooling.scratch import scratch_copy\n"
         "from codemods.source.tree import locate_tree\n"
         "with scratch_copy(find_checkout(locate_tree(Path(sys.argv[1])))):\n"
         "    os.kill(os.getpid(), signal.SIGKILL)\n"

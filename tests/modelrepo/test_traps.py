@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from codemods.modelrepo.graph import ModularGraph
-from codemods.modelrepo.toolchain import ToolMissingError
+from codemods.modelrepo.tooling.toolchain import ToolMissingError
 
 from .conftest import FOLLOWERS, PASSTHROUGH, Read, Run, actions, git, patch_tool, state_of, text_of
 

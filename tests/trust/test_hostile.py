@@ -11,7 +11,7 @@ from textwrap import indent
 
 import pytest
 
-from codemods.flex_passthrough.config import ConfigError, load_config
+from codemods.flex_passthrough.command.config import ConfigError, load_config
 from codemods.flex_passthrough.settings import Settings
 from tests.trust.trees import METHOD, MODEL, model, package
 

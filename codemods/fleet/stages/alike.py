@@ -13,10 +13,10 @@ from pathlib import Path
 
 from codemods.fleet.sources.source import tells
 from codemods.fleet.stages.bench import Bench
-from codemods.flex_passthrough.era import INTEGRATION
 from codemods.flex_passthrough.identity import identity_digest
 from codemods.flex_passthrough.library import NAME
-from codemods.flex_passthrough.plan import Plan
+from codemods.flex_passthrough.planning.era import INTEGRATION
+from codemods.flex_passthrough.planning.plan import Plan
 from codemods.flex_passthrough.remembered.facts import Facts
 from codemods.source.contents import Contents
 from codemods.source.digest import digest_of, digest_of_text

@@ -17,9 +17,9 @@ from codemods.fleet.stages.bench import Bench
 from codemods.fleet.stages.series import dump, series
 from codemods.fleet.task import Finished
 from codemods.flex_passthrough import api
-from codemods.flex_passthrough.config import ConfigError, load_config
+from codemods.flex_passthrough.command.config import ConfigError, load_config
 from codemods.flex_passthrough.library import NAME
-from codemods.flex_passthrough.proposed import RegenerationError
+from codemods.flex_passthrough.planning.proposed import RegenerationError
 from codemods.flex_passthrough.settings import Mode, Settings
 from codemods.review.change import relative_names
 from codemods.review.finding import Status

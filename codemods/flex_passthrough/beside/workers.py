@@ -21,7 +21,7 @@ from typing import IO, Any, TypeVar
 
 import codemods
 from codemods.flex_passthrough.beside.workplace import Errand, Job
-from codemods.maskflow.work import Work
+from codemods.maskflow.program.work import Work
 
 # The folder of this package may be the working directory, which is on no path for longer than that takes.
 _START = """

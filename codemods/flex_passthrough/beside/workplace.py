@@ -11,8 +11,8 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from codemods.flex_passthrough.remembered.portable import Portable, folders_of
-from codemods.maskflow.index import Index
-from codemods.maskflow.work import Work
+from codemods.maskflow.program.index import Index
+from codemods.maskflow.program.work import Work
 from codemods.source.tree import Tree
 
 # After so many evaluations, or with so many bytes read, a workplace is full: what was parsed takes up the

@@ -16,7 +16,7 @@ from codemods.flex_passthrough.mends.imports import BLOCK_MASK, Need
 from codemods.flex_passthrough.mends.names import local_name
 from codemods.flex_passthrough.mends.text import Text, read
 from codemods.flex_passthrough.mends.width import quote
-from codemods.maskflow.flex_names import annotations_of
+from codemods.maskflow.program.flex_names import annotations_of
 from codemods.rewrite.edit import Edit
 
 Definition = ast.FunctionDef | ast.AsyncFunctionDef

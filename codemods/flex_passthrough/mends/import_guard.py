@@ -10,7 +10,7 @@ from codemods.flex_passthrough.mends.guards import ask_before
 from codemods.flex_passthrough.mends.imports import Need
 from codemods.flex_passthrough.mends.text import Text, first_line, read, starts_its_line
 from codemods.flex_passthrough.mends.width import quote
-from codemods.maskflow.flex_names import annotations_of, names_in
+from codemods.maskflow.program.flex_names import annotations_of, names_in
 from codemods.rewrite.edit import Edit
 from codemods.source.position import span_of, split_lines
 

@@ -11,8 +11,8 @@ from itertools import accumulate
 from msgspec import Struct
 
 from codemods.flex_passthrough.mends.cannot import CannotMend
-from codemods.maskflow.outline import Piece, outline
-from codemods.maskflow.parsing import parse_piece
+from codemods.maskflow.program.outline import Piece, outline
+from codemods.maskflow.program.parsing import parse_piece
 from codemods.source.position import character_column, split_lines
 from codemods.source.text import dominant_newline
 

@@ -7,7 +7,7 @@ import re
 from collections.abc import Iterator
 
 from codemods.flex_passthrough.mends.text import Text
-from codemods.maskflow.outline import quoted
+from codemods.maskflow.program.outline import quoted
 from codemods.source.position import split_lines
 
 # What formatters are set to: black's default, common round numbers, transformers' 119.

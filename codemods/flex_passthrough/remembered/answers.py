@@ -16,7 +16,7 @@ from codemods.flex_passthrough.identity import identity_digest
 from codemods.flex_passthrough.remembered.facts import FileFacts
 from codemods.flex_passthrough.remembered.memory import Depends, Memory
 from codemods.flex_passthrough.remembered.portable import Portable, folders_of
-from codemods.maskflow.index import Index
+from codemods.maskflow.program.index import Index
 from codemods.modelrepo.marks import Marks
 from codemods.source.contents import Contents
 from codemods.source.digest import digest_of_text

@@ -12,8 +12,8 @@ from typing import Protocol
 
 from msgspec import Struct
 
-from codemods.maskflow.hierarchy import CLAIM
-from codemods.maskflow.patches import may_patch
+from codemods.maskflow.program.hierarchy import CLAIM
+from codemods.maskflow.program.patches import may_patch
 from codemods.modelrepo.banner import is_modular
 from codemods.modelrepo.marks import NO_MARKS, Marks, marks_of, may_say_where_from
 from codemods.source.digest import digest_of

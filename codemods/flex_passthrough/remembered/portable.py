@@ -12,7 +12,7 @@ from collections.abc import Mapping
 from pathlib import Path, PurePath
 from typing import Any
 
-from codemods.maskflow.index import Index
+from codemods.maskflow.program.index import Index
 
 
 class Portable:

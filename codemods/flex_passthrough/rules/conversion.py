@@ -11,8 +11,8 @@ from codemods.flex_passthrough.mends.conversions import convert_tensors_only
 from codemods.flex_passthrough.mends.imports import TORCH
 from codemods.flex_passthrough.rules.rule import Mended, Place
 from codemods.flex_passthrough.syntax import alike, names_bound, same_text
-from codemods.maskflow.known import CONVERSIONS
-from codemods.maskflow.sites import Site
+from codemods.maskflow.evaluation.known import CONVERSIONS
+from codemods.maskflow.evaluation.sites import Site
 from codemods.source.position import span_of, split_lines
 
 # Those of the conversions that may make another mask of one.

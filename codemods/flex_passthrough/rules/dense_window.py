@@ -22,8 +22,8 @@ from copy import deepcopy
 from codemods.flex_passthrough.mends.branch_window import Window
 from codemods.flex_passthrough.mends.flex_branch import Definition, FlexBranch, parameter_names
 from codemods.flex_passthrough.syntax import parents
-from codemods.maskflow.hierarchy import Hierarchy
-from codemods.maskflow.index import Function
+from codemods.maskflow.program.hierarchy import Hierarchy
+from codemods.maskflow.program.index import Function
 
 _ATTRIBUTE = "sliding_window"
 

@@ -11,9 +11,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from codemods.flex_passthrough.rules.rule import Diagnosis
-from codemods.maskflow.index import Class
+from codemods.maskflow.evaluation.sites import Site, Way
+from codemods.maskflow.program.index import Class
 from codemods.maskflow.reach import Reach
-from codemods.maskflow.sites import Site, Way
 
 
 def diagnose_eager_parts(reach: Reach) -> Iterator[Diagnosis]:

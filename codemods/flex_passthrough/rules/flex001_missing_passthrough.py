@@ -33,7 +33,7 @@ from codemods.flex_passthrough.rules.rule import (
     speaking_of_tokens,
 )
 from codemods.flex_passthrough.syntax import implementation_asked, same_text
-from codemods.maskflow.index import Function
+from codemods.maskflow.program.index import Function
 from codemods.maskflow.reach import MaskMethod, Reach
 
 

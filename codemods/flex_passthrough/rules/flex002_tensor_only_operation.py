@@ -39,11 +39,11 @@ from codemods.flex_passthrough.rules.tensor_guard import (
 )
 from codemods.flex_passthrough.rules.token_weights import AsWithoutMask, loss_without_mask, only_weighs_tokens
 from codemods.flex_passthrough.syntax import alike, ancestors, parents
+from codemods.maskflow.evaluation.sites import Site, Way
 from codemods.maskflow.flow import GENERATION
-from codemods.maskflow.index import Function
-from codemods.maskflow.memo import kept
+from codemods.maskflow.program.index import Function
+from codemods.maskflow.program.memo import kept
 from codemods.maskflow.reach import Reach
-from codemods.maskflow.sites import Site, Way
 
 _BY_LAYER_TYPE = "the mask comes from a dict of masks by layer type: whether it is a BlockMask is not known"
 _SEVERAL = "a guard alone would lose the BlockMask: the function returns a mask, or several things"

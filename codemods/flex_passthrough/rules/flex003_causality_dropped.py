@@ -31,12 +31,12 @@ from codemods.flex_passthrough.mends.flex_branch import (
 from codemods.flex_passthrough.mends.imports import TORCH
 from codemods.flex_passthrough.rules.forgotten_cache import forgetful_calls
 from codemods.flex_passthrough.rules.rule import Diagnosis, Mended, Place, Rule
-from codemods.maskflow.hierarchy import Hierarchy
-from codemods.maskflow.index import External, Function
-from codemods.maskflow.known import IMPLEMENTATION
-from codemods.maskflow.memo import kept
+from codemods.maskflow.evaluation.known import IMPLEMENTATION
+from codemods.maskflow.evaluation.sites import Way
+from codemods.maskflow.program.hierarchy import Hierarchy
+from codemods.maskflow.program.index import External, Function
+from codemods.maskflow.program.memo import kept
 from codemods.maskflow.reach import Reach
-from codemods.maskflow.sites import Way
 from codemods.modelrepo.definition import Definition, definition_of
 
 

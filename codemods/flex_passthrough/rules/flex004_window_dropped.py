@@ -22,9 +22,9 @@ from codemods.flex_passthrough.mends.branch_window import Window, slide_built_ma
 from codemods.flex_passthrough.rules.dense_window import dense_window
 from codemods.flex_passthrough.rules.flex003_causality_dropped import built_branches
 from codemods.flex_passthrough.rules.rule import Diagnosis, Mended, Place, Rule
-from codemods.maskflow.hierarchy import Hierarchy
-from codemods.maskflow.index import Function
-from codemods.maskflow.memo import kept
+from codemods.maskflow.program.hierarchy import Hierarchy
+from codemods.maskflow.program.index import Function
+from codemods.maskflow.program.memo import kept
 from codemods.maskflow.reach import Reach
 
 

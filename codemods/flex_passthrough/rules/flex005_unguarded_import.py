@@ -17,7 +17,7 @@ from msgspec import Struct
 from codemods.flex_passthrough.mends.import_guard import ask_first, drop_imports, quote_annotations
 from codemods.flex_passthrough.mends.imports import GUARD, Need, library_root
 from codemods.flex_passthrough.rules.rule import Diagnosis, Mend, Mended, Place, Rule, head_of
-from codemods.maskflow.flex_names import (
+from codemods.maskflow.program.flex_names import (
     HOMES,
     TORCH,
     Use,
@@ -26,8 +26,8 @@ from codemods.maskflow.flex_names import (
     unguarded_imports,
     uses,
 )
-from codemods.maskflow.index import Class, Function, Index, Module
-from codemods.maskflow.memo import kept
+from codemods.maskflow.program.index import Class, Function, Index, Module
+from codemods.maskflow.program.memo import kept
 from codemods.maskflow.reach import Reach
 
 

@@ -21,11 +21,11 @@ from msgspec import Struct
 from codemods.flex_passthrough.mends.clone import clone_captured
 from codemods.flex_passthrough.mends.imports import TORCH
 from codemods.flex_passthrough.rules.rule import Diagnosis, Mended, Place, Rule, Tie
-from codemods.maskflow.index import Function, Index
+from codemods.maskflow.evaluation.sites import Way
 from codemods.maskflow.live import Capture, captures
-from codemods.maskflow.memo import kept
+from codemods.maskflow.program.index import Function, Index
+from codemods.maskflow.program.memo import kept
 from codemods.maskflow.reach import Reach
-from codemods.maskflow.sites import Way
 from codemods.modelrepo.definition import definition_of
 
 

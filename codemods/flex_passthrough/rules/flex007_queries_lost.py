@@ -21,11 +21,11 @@ from codemods.flex_passthrough.mends.flex_branch import parameter_names
 from codemods.flex_passthrough.mends.unnumbered_queries import find_lookup, number_all_queries
 from codemods.flex_passthrough.rules.flex003_causality_dropped import creates_block_mask
 from codemods.flex_passthrough.rules.rule import Diagnosis, Mended, Place, Rule
-from codemods.maskflow.hierarchy import Hierarchy
-from codemods.maskflow.index import Function
-from codemods.maskflow.memo import kept
+from codemods.maskflow.evaluation.sites import Step
+from codemods.maskflow.program.hierarchy import Hierarchy
+from codemods.maskflow.program.index import Function
+from codemods.maskflow.program.memo import kept
 from codemods.maskflow.reach import Reach
-from codemods.maskflow.sites import Step
 
 
 class NumberAllQueries(Struct, frozen=True):

@@ -21,11 +21,11 @@ from codemods.flex_passthrough.mends.broadcasts import expand_lookups, find_look
 from codemods.flex_passthrough.mends.flex_branch import parameter_names
 from codemods.flex_passthrough.rules.rule import Diagnosis, Mended, Place, Rule
 from codemods.flex_passthrough.syntax import names_bound
-from codemods.maskflow.index import Assignment, Class, Function, Index, Module
-from codemods.maskflow.known import ATTENTION_TABLE, IMPLEMENTATION
-from codemods.maskflow.memo import kept
+from codemods.maskflow.evaluation.known import ATTENTION_TABLE, IMPLEMENTATION
+from codemods.maskflow.evaluation.sites import Step, Way
+from codemods.maskflow.program.index import Assignment, Class, Function, Index, Module
+from codemods.maskflow.program.memo import kept
 from codemods.maskflow.reach import Reach
-from codemods.maskflow.sites import Step, Way
 
 
 class ExpandLookups(Struct, frozen=True):

@@ -15,8 +15,8 @@ from msgspec import Struct
 from codemods.flex_passthrough.mends.cache_argument import pass_argument
 from codemods.flex_passthrough.rules.rule import Mended, Place
 from codemods.flex_passthrough.syntax import in_order
-from codemods.maskflow.hierarchy import Hierarchy
-from codemods.maskflow.index import Function
+from codemods.maskflow.program.hierarchy import Hierarchy
+from codemods.maskflow.program.index import Function
 from codemods.source.position import span_of, split_lines
 
 _CACHE = "past_key_values"

@@ -11,7 +11,7 @@ from codemods.flex_passthrough.mends.joined_masks import join_block_mask, joined
 from codemods.flex_passthrough.mends.names import local_name
 from codemods.flex_passthrough.rules.rule import Mended, Place
 from codemods.flex_passthrough.syntax import implementation_asked
-from codemods.maskflow.sites import Site
+from codemods.maskflow.evaluation.sites import Site
 
 
 class JoinDense(Struct, frozen=True):

@@ -6,7 +6,7 @@ import ast
 
 from codemods.flex_passthrough.rules.conversion import converts
 from codemods.flex_passthrough.syntax import names_bound
-from codemods.maskflow.known import MASK_TABLE
+from codemods.maskflow.evaluation.known import MASK_TABLE
 
 
 def serves_tensors_only(block: ast.If, mask: str) -> bool:

@@ -12,7 +12,7 @@ from __future__ import annotations
 import ast
 
 from codemods.flex_passthrough.syntax import names_bound
-from codemods.maskflow.sites import Site
+from codemods.maskflow.evaluation.sites import Site
 
 # What may be asked of picked tokens, however many dimensions there are in front of the last one.
 _SAME_FOR_ALL = ("device", "dtype")

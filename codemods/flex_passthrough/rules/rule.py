@@ -10,9 +10,9 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from codemods.flex_passthrough.mends.imports import Need
-from codemods.maskflow.index import Function
+from codemods.maskflow.evaluation.sites import Step, Way
+from codemods.maskflow.program.index import Function
 from codemods.maskflow.reach import Reach
-from codemods.maskflow.sites import Step, Way
 from codemods.modelrepo.definition import Definition
 from codemods.rewrite.edit import Edit
 

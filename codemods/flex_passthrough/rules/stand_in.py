@@ -6,7 +6,7 @@ import ast
 from typing import TypeGuard
 
 from codemods.flex_passthrough.syntax import in_order, names_bound, same_text
-from codemods.maskflow.sites import Site
+from codemods.maskflow.evaluation.sites import Site
 
 
 def stand_in(site: Site, function: ast.AST) -> ast.expr | None:

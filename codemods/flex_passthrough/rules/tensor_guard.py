@@ -13,8 +13,8 @@ from codemods.flex_passthrough.mends.imports import TORCH
 from codemods.flex_passthrough.rules.padding import counts_tokens, serves_tensors_only
 from codemods.flex_passthrough.rules.rule import Mended, Place
 from codemods.flex_passthrough.syntax import alike, same_text
-from codemods.maskflow.definitions import FunctionNode
-from codemods.maskflow.sites import Site
+from codemods.maskflow.evaluation.sites import Site
+from codemods.maskflow.program.definitions import FunctionNode
 from codemods.source.position import span_of, split_lines
 
 

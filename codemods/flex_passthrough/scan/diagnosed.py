@@ -10,7 +10,7 @@ from pathlib import Path
 from msgspec import Struct, field
 
 from codemods.flex_passthrough.rules.rule import Diagnosis, Mend, Tie
-from codemods.maskflow.sites import Unfollowed, Way
+from codemods.maskflow.evaluation.sites import Unfollowed, Way
 from codemods.modelrepo.definition import Definition, definition_of
 from codemods.source.position import Span, span_of
 from codemods.source.problem import Problem

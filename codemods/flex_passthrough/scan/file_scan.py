@@ -12,13 +12,13 @@ from pathlib import Path
 
 from codemods.flex_passthrough.rules.rule import Diagnosis, Rule
 from codemods.flex_passthrough.scan.diagnosed import Diagnosed, FileScan, Place
+from codemods.maskflow.evaluation.sites import Way
 from codemods.maskflow.flow import MaskFlow, models
-from codemods.maskflow.hierarchy import Hierarchy
-from codemods.maskflow.index import Class, Function, Index
-from codemods.maskflow.memo import kept
-from codemods.maskflow.patches import Patch
+from codemods.maskflow.program.hierarchy import Hierarchy
+from codemods.maskflow.program.index import Class, Function, Index
+from codemods.maskflow.program.memo import kept
+from codemods.maskflow.program.patches import Patch
 from codemods.maskflow.reach import Reach
-from codemods.maskflow.sites import Way
 from codemods.source.problem import Problem
 
 

@@ -8,8 +8,8 @@ from pathlib import Path
 from msgspec import Struct
 
 from codemods.flex_passthrough.remembered.answers import Answers
-from codemods.maskflow.index import Index
-from codemods.maskflow.patches import Patch, patches
+from codemods.maskflow.program.index import Index
+from codemods.maskflow.program.patches import Patch, patches
 
 
 class ModelFiles(Struct, frozen=True):

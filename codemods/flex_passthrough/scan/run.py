@@ -13,7 +13,7 @@ from codemods.flex_passthrough.scan.diagnosed import FileScan
 from codemods.flex_passthrough.scan.errand import PORTION, ScanFiles
 from codemods.flex_passthrough.scan.file_scan import scan_file
 from codemods.flex_passthrough.scan.model_files import ModelFiles
-from codemods.maskflow.index import Index
+from codemods.maskflow.program.index import Index
 from codemods.source.digest import digest_of_text
 
 

@@ -14,8 +14,8 @@ from codemods.flex_passthrough.rules.rule import Rule
 from codemods.flex_passthrough.scan.diagnosed import Diagnosed, FileScan
 from codemods.flex_passthrough.scan.model_files import find_model_files
 from codemods.flex_passthrough.scan.run import Run
-from codemods.maskflow.index import Index
-from codemods.maskflow.sites import Unfollowed
+from codemods.maskflow.evaluation.sites import Unfollowed
+from codemods.maskflow.program.index import Index
 from codemods.source.problem import Problem
 from codemods.source.tree import Tree
 

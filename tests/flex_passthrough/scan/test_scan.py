@@ -15,7 +15,7 @@ from codemods.flex_passthrough.remembered.answers import Answers
 from codemods.flex_passthrough.remembered.memory import Memory
 from codemods.flex_passthrough.rules import RULES
 from codemods.flex_passthrough.scan import file_scan, scan
-from codemods.maskflow.index import Index
+from codemods.maskflow.program.index import Index
 from codemods.source.discover import discover
 from codemods.source.tree import locate_tree
 

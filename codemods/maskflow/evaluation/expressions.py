@@ -1,0 +1,241 @@
+"""Expressions: what they may evaluate to, and what a test tells about the names in it."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Callable
+from typing import Any, Protocol
+
+from codemods.maskflow.evaluation import calling, conditions, known, members, operators, targets
+from codemods.maskflow.evaluation.arguments import Arguments, expand_double_star
+from codemods.maskflow.evaluation.composition import Composition
+from codemods.maskflow.evaluation.frame import Frame
+from codemods.maskflow.evaluation.values import (
+    NOTHING,
+    UNKNOWN,
+    AttentionInterface,
+    ClassRef,
+    Closure,
+    Const,
+    Dict,
+    Instance,
+    List,
+    Outside,
+    Tuple,
+    Value,
+    const,
+    elements,
+    reference,
+    union,
+)
+from codemods.maskflow.program.hierarchy import Hierarchy
+from codemods.maskflow.program.index import Assignment, Class, Function, Import, Index, Resolved
+
+
+class Calls(Protocol):
+    """How the evaluator reaches into other functions and classes of the tree.
+
+    Attributes:
+        generating: whether a step of ``generate`` is followed.
+        wide: whether anything may be given to a model, or tokens and masks only.
+        eager: the model within the model that is being evaluated and runs eager attention.
+        composition: which model stands inside another.
+        marks: whether anything was marked as made of a BlockMask.
+    """
+
+    generating: bool
+    wide: bool
+    eager: Class | None
+    composition: Composition
+    marks: bool
+
+    def invoke(
+        self,
+        function: Function,
+        receiver: Instance | ClassRef | None,
+        given: Arguments,
+        node: ast.AST,
+        frame: Frame,
+    ) -> Value:
+        """Return what a call of a function of the tree may return."""
+
+    def invoke_closure(self, closure: Closure, given: Arguments) -> Value:
+        """Return what a call of a nested function may return."""
+
+    def instantiate(self, cls: Class, given: Arguments, frame: Frame) -> Value:
+        """Return the object that a call of a class of the tree makes."""
+
+    def module_value(self, assignment: Assignment) -> Value:
+        """Return what a module-level name holds."""
+
+    def class_value(self, owner: Class, node: ast.expr) -> Value:
+        """Return what a class attribute holds."""
+
+
+class Evaluator:
+    """Evaluates expressions in a :class:`Frame`."""
+
+    def __init__(self, index: Index, hierarchy: Hierarchy, calls: Calls) -> None:
+        self.index = index
+        self.hierarchy = hierarchy
+        self.calls = calls
+
+    def evaluate(self, node: ast.expr, frame: Frame) -> Value:
+        """Return what ``node`` may be; operations that a BlockMask cannot answer become sites."""
+        handler = _HANDLERS.get(type(node))
+        if handler is not None:
+            return handler(node, frame, self)
+        for child in ast.iter_child_nodes(node):
+            if isinstance(child, ast.expr):
+                self.evaluate(child, frame)
+        return UNKNOWN
+
+
+def _name(node: ast.Name, frame: Frame, evaluator: Evaluator) -> Value:
+    local = frame.lookup(node.id)
+    if local is not None:
+        return local
+    if node.id in known.ATTENTION_TABLES:
+        return _table(node.id)
+    found = evaluator.index.resolve(frame.module, node.id)
+    return frozenset({Outside(f"builtins.{node.id}")}) if found is None else _resolved(found, evaluator)
+
+
+def imported(target: Import, frame: Frame, evaluator: Evaluator) -> Value:
+    """Return what an import inside a function binds."""
+    if target.name in known.ATTENTION_TABLES:
+        return _table(target.name)
+    found = evaluator.index.follow(target, frame.module)
+    return UNKNOWN if found is None else _resolved(found, evaluator)
+
+
+def _table(name: str) -> Value:
+    return frozenset({AttentionInterface(name == known.MASK_TABLE)})
+
+
+def _resolved(found: Resolved, evaluator: Evaluator) -> Value:
+    return (
+        evaluator.calls.module_value(found)
+        if isinstance(found, Assignment)
+        else frozenset({reference(found)})
+    )
+
+
+def _constant(node: ast.Constant, frame: Frame, evaluator: Evaluator) -> Value:
+    return const(node.value)
+
+
+def _tuple(node: ast.Tuple, frame: Frame, evaluator: Evaluator) -> Value:
+    if any(isinstance(element, ast.Starred) for element in node.elts):
+        return frozenset({List(union(*(_flattened(element, frame, evaluator) for element in node.elts)))})
+    return frozenset({Tuple(tuple(evaluator.evaluate(element, frame) for element in node.elts))})
+
+
+def _list(node: ast.List | ast.Set, frame: Frame, evaluator: Evaluator) -> Value:
+    return frozenset({List(union(*(_flattened(element, frame, evaluator) for element in node.elts)))})
+
+
+def _flattened(node: ast.expr, frame: Frame, evaluator: Evaluator) -> Value:
+    if isinstance(node, ast.Starred):
+        return elements(evaluator.evaluate(node.value, frame))
+    return evaluator.evaluate(node, frame)
+
+
+def _dict(node: ast.Dict, frame: Frame, evaluator: Evaluator) -> Value:
+    made = Dict(())
+    for key, value in zip(node.keys, node.values, strict=True):
+        held = evaluator.evaluate(value, frame)
+        if key is None:
+            items, rest = expand_double_star(held)
+            for name, item in items:
+                made = made.with_item(name, item)
+            made = Dict(made.items, union(made.rest, rest))
+            continue
+        keys = evaluator.evaluate(key, frame)
+        if len(keys) == 1 and isinstance(atom := next(iter(keys)), Const):
+            made = made.with_item(atom.value, held)
+        else:
+            made = Dict(made.items, union(made.rest, held))
+    return frozenset({made})
+
+
+def _comprehension(
+    node: ast.ListComp | ast.SetComp | ast.GeneratorExp, frame: Frame, evaluator: Evaluator
+) -> Value:
+    held = _comprehended(node.generators, node.elt, frame, evaluator)
+    return frozenset({List(held)})
+
+
+def _dict_comprehension(node: ast.DictComp, frame: Frame, evaluator: Evaluator) -> Value:
+    return frozenset({Dict((), _comprehended(node.generators, node.value, frame, evaluator))})
+
+
+def _comprehended(
+    generators: list[ast.comprehension], element: ast.expr, frame: Frame, evaluator: Evaluator
+) -> Value:
+    outside = frame.env
+    frame.env = dict(outside)
+    try:
+        for generator in generators:
+            targets.bind(
+                generator.target, elements(evaluator.evaluate(generator.iter, frame)), frame, evaluator
+            )
+            for condition in generator.ifs:
+                holds, _ = conditions.branch(condition, frame, evaluator)
+                if holds is None:
+                    return NOTHING
+                frame.env = holds
+        return evaluator.evaluate(element, frame)
+    finally:
+        frame.env = outside
+
+
+def closure(
+    node: ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda, frame: Frame, evaluator: Evaluator
+) -> Value:
+    """Return a nested function as an object."""
+    return frozenset({Closure(node, frame)})
+
+
+def _starred(node: ast.Starred | ast.Await | ast.YieldFrom, frame: Frame, evaluator: Evaluator) -> Value:
+    return evaluator.evaluate(node.value, frame)
+
+
+def _yield(node: ast.Yield, frame: Frame, evaluator: Evaluator) -> Value:
+    if node.value is not None:
+        frame.yielded.append(evaluator.evaluate(node.value, frame))
+    return UNKNOWN
+
+
+def _walrus(node: ast.NamedExpr, frame: Frame, evaluator: Evaluator) -> Value:
+    value = evaluator.evaluate(node.value, frame)
+    targets.bind(node.target, value, frame, evaluator)
+    return value
+
+
+_HANDLERS: dict[type[ast.expr], Callable[[Any, Frame, Evaluator], Value]] = {
+    ast.Constant: _constant,
+    ast.Name: _name,
+    ast.Attribute: members.attribute,
+    ast.Subscript: members.subscript,
+    ast.Call: calling.call,
+    ast.BoolOp: conditions.boolean,
+    ast.BinOp: operators.binary,
+    ast.UnaryOp: operators.unary,
+    ast.Compare: conditions.compare,
+    ast.IfExp: conditions.conditional,
+    ast.NamedExpr: _walrus,
+    ast.Tuple: _tuple,
+    ast.List: _list,
+    ast.Set: _list,
+    ast.Dict: _dict,
+    ast.ListComp: _comprehension,
+    ast.SetComp: _comprehension,
+    ast.GeneratorExp: _comprehension,
+    ast.DictComp: _dict_comprehension,
+    ast.Lambda: closure,
+    ast.Starred: _starred,
+    ast.Await: _starred,
+    ast.Yield: _yield,
+    ast.YieldFrom: _starred,
+}
