@@ -11,11 +11,11 @@ from __future__ import annotations
 
 import ast
 
-from codemods.flex_passthrough.mends.cannot import CannotMend
-from codemods.flex_passthrough.mends.imports import BLOCK_MASK, Need
-from codemods.flex_passthrough.mends.names import local_name
-from codemods.flex_passthrough.mends.text import Text, read
-from codemods.flex_passthrough.mends.width import quote
+from codemods.flex_passthrough.mends.writing.cannot import CannotMend
+from codemods.flex_passthrough.mends.writing.imports import BLOCK_MASK, Need
+from codemods.flex_passthrough.mends.writing.names import local_name
+from codemods.flex_passthrough.mends.writing.text import Text, read
+from codemods.flex_passthrough.mends.writing.width import quote
 from codemods.maskflow.program.flex_names import annotations_of
 from codemods.rewrite.edit import Edit
 

@@ -7,13 +7,13 @@ import builtins
 
 from msgspec import Struct
 
-from codemods.flex_passthrough.mends.cannot import CannotMend
 from codemods.flex_passthrough.mends.flex_branch import Definition, find_branch, parameter_names, read_inputs
-from codemods.flex_passthrough.mends.late import cst
-from codemods.flex_passthrough.mends.layout import Frame, lay_out, lay_out_call
-from codemods.flex_passthrough.mends.text import find_function, read
-from codemods.flex_passthrough.mends.width import indent_unit, indentation, line_width, quote
 from codemods.flex_passthrough.mends.window_helper import HELPER
+from codemods.flex_passthrough.mends.writing.cannot import CannotMend
+from codemods.flex_passthrough.mends.writing.late import cst
+from codemods.flex_passthrough.mends.writing.layout import Frame, lay_out, lay_out_call
+from codemods.flex_passthrough.mends.writing.text import find_function, read
+from codemods.flex_passthrough.mends.writing.width import indent_unit, indentation, line_width, quote
 from codemods.rewrite.edit import Edit
 
 

@@ -17,10 +17,10 @@ from collections.abc import Iterator
 
 from msgspec import Struct
 
-from codemods.flex_passthrough.mends.cannot import CannotMend
 from codemods.flex_passthrough.mends.flex_branch import Definition, parameter_names
-from codemods.flex_passthrough.mends.text import Text, find_function, first_line, read
-from codemods.flex_passthrough.mends.width import indent_unit, indentation
+from codemods.flex_passthrough.mends.writing.cannot import CannotMend
+from codemods.flex_passthrough.mends.writing.text import Text, find_function, first_line, read
+from codemods.flex_passthrough.mends.writing.width import indent_unit, indentation
 from codemods.rewrite.edit import Edit
 
 _COMMENT = "# Eager attention adds one row or one head to all of them: here each finds it in its own place"

@@ -9,11 +9,11 @@ import ast
 
 from msgspec import Struct
 
-from codemods.flex_passthrough.mends.cannot import CannotMend
 from codemods.flex_passthrough.mends.flex_branch import Definition, parameter_names
-from codemods.flex_passthrough.mends.layout import Frame, lay_out_call
-from codemods.flex_passthrough.mends.text import Text, find_function, first_line, read
-from codemods.flex_passthrough.mends.width import indent_unit, indentation, line_width
+from codemods.flex_passthrough.mends.writing.cannot import CannotMend
+from codemods.flex_passthrough.mends.writing.layout import Frame, lay_out_call
+from codemods.flex_passthrough.mends.writing.text import Text, find_function, first_line, read
+from codemods.flex_passthrough.mends.writing.width import indent_unit, indentation, line_width
 from codemods.rewrite.edit import Edit
 
 LENGTHS = ("query_length", "key_length", "offsets")

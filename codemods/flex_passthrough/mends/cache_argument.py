@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import ast
 
-from codemods.flex_passthrough.mends.cannot import CannotMend
-from codemods.flex_passthrough.mends.text import read
-from codemods.flex_passthrough.mends.width import indent_unit, indentation, line_width
+from codemods.flex_passthrough.mends.writing.cannot import CannotMend
+from codemods.flex_passthrough.mends.writing.text import read
+from codemods.flex_passthrough.mends.writing.width import indent_unit, indentation, line_width
 from codemods.rewrite.edit import Edit
 from codemods.source.position import Span, span_of
 

@@ -6,12 +6,12 @@ import ast
 
 from msgspec.structs import replace
 
-from codemods.flex_passthrough.mends.cannot import CannotMend
 from codemods.flex_passthrough.mends.flex_branch import Definition, FlexBranch, find_branch, read_inputs
-from codemods.flex_passthrough.mends.late import cst
-from codemods.flex_passthrough.mends.layout import Frame, lay_out, lay_out_call
-from codemods.flex_passthrough.mends.text import Text, find_function, read
-from codemods.flex_passthrough.mends.width import indent_unit, indentation, line_width
+from codemods.flex_passthrough.mends.writing.cannot import CannotMend
+from codemods.flex_passthrough.mends.writing.late import cst
+from codemods.flex_passthrough.mends.writing.layout import Frame, lay_out, lay_out_call
+from codemods.flex_passthrough.mends.writing.text import Text, find_function, read
+from codemods.flex_passthrough.mends.writing.width import indent_unit, indentation, line_width
 from codemods.rewrite.edit import Edit
 
 

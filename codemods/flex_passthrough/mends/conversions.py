@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import ast
 
-from codemods.flex_passthrough.mends.cannot import CannotMend
-from codemods.flex_passthrough.mends.text import Text, read, statements_at
-from codemods.flex_passthrough.mends.width import indent_unit, indentation, line_width
+from codemods.flex_passthrough.mends.writing.cannot import CannotMend
+from codemods.flex_passthrough.mends.writing.text import Text, read, statements_at
+from codemods.flex_passthrough.mends.writing.width import indent_unit, indentation, line_width
 from codemods.rewrite.edit import Edit, apply_edits
 from codemods.source.position import Span, span_of
 

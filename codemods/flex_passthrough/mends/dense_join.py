@@ -14,11 +14,11 @@ from __future__ import annotations
 
 import ast
 
-from codemods.flex_passthrough.mends.cannot import CannotMend
 from codemods.flex_passthrough.mends.flex_branch import Definition
-from codemods.flex_passthrough.mends.layout import Frame, lay_out_call
-from codemods.flex_passthrough.mends.text import find_function, read
-from codemods.flex_passthrough.mends.width import indent_unit, indentation, line_width
+from codemods.flex_passthrough.mends.writing.cannot import CannotMend
+from codemods.flex_passthrough.mends.writing.layout import Frame, lay_out_call
+from codemods.flex_passthrough.mends.writing.text import find_function, read
+from codemods.flex_passthrough.mends.writing.width import indent_unit, indentation, line_width
 from codemods.flex_passthrough.syntax import in_order
 from codemods.rewrite.edit import Edit
 

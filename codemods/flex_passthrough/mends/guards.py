@@ -7,12 +7,12 @@ from typing import Literal, TypeVar
 
 from msgspec import Struct
 
-from codemods.flex_passthrough.mends.cannot import CannotMend
-from codemods.flex_passthrough.mends.late import cst, m
-from codemods.flex_passthrough.mends.layout import Frame, lay_out
-from codemods.flex_passthrough.mends.slices import Slice, slice_around
-from codemods.flex_passthrough.mends.text import read
-from codemods.flex_passthrough.mends.width import indent_unit, indentation, line_width
+from codemods.flex_passthrough.mends.writing.cannot import CannotMend
+from codemods.flex_passthrough.mends.writing.late import cst, m
+from codemods.flex_passthrough.mends.writing.layout import Frame, lay_out
+from codemods.flex_passthrough.mends.writing.slices import Slice, slice_around
+from codemods.flex_passthrough.mends.writing.text import read
+from codemods.flex_passthrough.mends.writing.width import indent_unit, indentation, line_width
 from codemods.rewrite.edit import Edit
 from codemods.source.position import Span
 

@@ -5,11 +5,11 @@ from __future__ import annotations
 import ast
 from typing import TypeGuard
 
-from codemods.flex_passthrough.mends.cannot import CannotMend
 from codemods.flex_passthrough.mends.guards import ask_before
-from codemods.flex_passthrough.mends.imports import Need
-from codemods.flex_passthrough.mends.text import Text, first_line, read, starts_its_line
-from codemods.flex_passthrough.mends.width import quote
+from codemods.flex_passthrough.mends.writing.cannot import CannotMend
+from codemods.flex_passthrough.mends.writing.imports import Need
+from codemods.flex_passthrough.mends.writing.text import Text, first_line, read, starts_its_line
+from codemods.flex_passthrough.mends.writing.width import quote
 from codemods.maskflow.program.flex_names import annotations_of, names_in
 from codemods.rewrite.edit import Edit
 from codemods.source.position import span_of, split_lines

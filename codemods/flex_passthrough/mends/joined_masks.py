@@ -14,11 +14,11 @@ from __future__ import annotations
 
 import ast
 
-from codemods.flex_passthrough.mends.cannot import CannotMend
-from codemods.flex_passthrough.mends.late import cst
-from codemods.flex_passthrough.mends.layout import Frame, lay_out, lay_out_call
-from codemods.flex_passthrough.mends.text import find_function, read
-from codemods.flex_passthrough.mends.width import indent_unit, indentation, line_width, quote
+from codemods.flex_passthrough.mends.writing.cannot import CannotMend
+from codemods.flex_passthrough.mends.writing.late import cst
+from codemods.flex_passthrough.mends.writing.layout import Frame, lay_out, lay_out_call
+from codemods.flex_passthrough.mends.writing.text import find_function, read
+from codemods.flex_passthrough.mends.writing.width import indent_unit, indentation, line_width, quote
 from codemods.flex_passthrough.syntax import in_order, same_text
 from codemods.rewrite.edit import Edit
 

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from codemods.flex_passthrough.mends.cannot import CannotMend
-from codemods.flex_passthrough.mends.late import cst, m
-from codemods.flex_passthrough.mends.slices import Slice, slice_function
-from codemods.flex_passthrough.mends.text import Text, read
-from codemods.flex_passthrough.mends.width import indent_unit, indentation, quote
+from codemods.flex_passthrough.mends.writing.cannot import CannotMend
+from codemods.flex_passthrough.mends.writing.late import cst, m
+from codemods.flex_passthrough.mends.writing.slices import Slice, slice_function
+from codemods.flex_passthrough.mends.writing.text import Text, read
+from codemods.flex_passthrough.mends.writing.width import indent_unit, indentation, quote
 from codemods.rewrite.edit import Edit
 
 

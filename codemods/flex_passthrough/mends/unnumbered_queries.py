@@ -15,10 +15,10 @@ from collections.abc import Iterator
 
 from msgspec import Struct
 
-from codemods.flex_passthrough.mends.cannot import CannotMend
 from codemods.flex_passthrough.mends.flex_branch import Definition, parameter_names
-from codemods.flex_passthrough.mends.text import find_function, read
-from codemods.flex_passthrough.mends.width import indentation
+from codemods.flex_passthrough.mends.writing.cannot import CannotMend
+from codemods.flex_passthrough.mends.writing.text import find_function, read
+from codemods.flex_passthrough.mends.writing.width import indentation
 from codemods.rewrite.edit import Edit
 
 _COMMENT = "# Queries of another sequence that the mask of the keys does not number see all of them"

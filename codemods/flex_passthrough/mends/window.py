@@ -17,13 +17,13 @@ from collections.abc import Iterator
 
 from msgspec import Struct
 
-from codemods.flex_passthrough.mends.cannot import CannotMend
-from codemods.flex_passthrough.mends.late import cst, m
-from codemods.flex_passthrough.mends.layout import Frame, lay_out, lay_out_call
-from codemods.flex_passthrough.mends.slices import Slice, slice_function
-from codemods.flex_passthrough.mends.text import read
-from codemods.flex_passthrough.mends.width import indent_unit, indentation, line_width, quote
 from codemods.flex_passthrough.mends.window_helper import HELPER
+from codemods.flex_passthrough.mends.writing.cannot import CannotMend
+from codemods.flex_passthrough.mends.writing.late import cst, m
+from codemods.flex_passthrough.mends.writing.layout import Frame, lay_out, lay_out_call
+from codemods.flex_passthrough.mends.writing.slices import Slice, slice_function
+from codemods.flex_passthrough.mends.writing.text import read
+from codemods.flex_passthrough.mends.writing.width import indent_unit, indentation, line_width, quote
 from codemods.rewrite.edit import Edit
 
 _COMMENT = "# A BlockMask is not sliced: it gets the window and the offset in its mask function"

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import ast
 
-from codemods.flex_passthrough.mends.imports import BLOCK_MASK, GUARD, Need, require_imports
-from codemods.flex_passthrough.mends.names import local_name
-from codemods.flex_passthrough.mends.text import Text, first_line, read
-from codemods.flex_passthrough.mends.width import indent_unit, line_width
+from codemods.flex_passthrough.mends.writing.imports import BLOCK_MASK, GUARD, Need, require_imports
+from codemods.flex_passthrough.mends.writing.names import local_name
+from codemods.flex_passthrough.mends.writing.text import Text, first_line, read
+from codemods.flex_passthrough.mends.writing.width import indent_unit, line_width
 from codemods.rewrite.edit import Edit
 
 # What the function is called in every tree.

@@ -16,10 +16,10 @@ from collections.abc import Iterable, Iterator, Mapping
 from msgspec import Struct
 from msgspec.structs import replace
 
-from codemods.flex_passthrough.mends.cannot import CannotMend
-from codemods.flex_passthrough.mends.hunks import edits_between
-from codemods.flex_passthrough.mends.imports import Need
 from codemods.flex_passthrough.mends.window_helper import HELPER
+from codemods.flex_passthrough.mends.writing.cannot import CannotMend
+from codemods.flex_passthrough.mends.writing.hunks import edits_between
+from codemods.flex_passthrough.mends.writing.imports import Need
 from codemods.flex_passthrough.planning.editing import FileEdits, Workshop
 from codemods.flex_passthrough.planning.trial import Trial, trial_id
 from codemods.modelrepo.definition import Definition

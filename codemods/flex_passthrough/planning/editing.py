@@ -10,11 +10,11 @@ from pathlib import Path
 from msgspec import Struct, field
 
 from codemods.flex_passthrough.mends.annotations import annotate_mask
-from codemods.flex_passthrough.mends.cannot import CannotMend
-from codemods.flex_passthrough.mends.imports import GUARD, Need, library_root, require_imports
-from codemods.flex_passthrough.mends.text import first_line, read
-from codemods.flex_passthrough.mends.width import line_width
 from codemods.flex_passthrough.mends.window_helper import HELPER, add_window_helper
+from codemods.flex_passthrough.mends.writing.cannot import CannotMend
+from codemods.flex_passthrough.mends.writing.imports import GUARD, Need, library_root, require_imports
+from codemods.flex_passthrough.mends.writing.text import first_line, read
+from codemods.flex_passthrough.mends.writing.width import line_width
 from codemods.flex_passthrough.planning.era import INTEGRATION
 from codemods.flex_passthrough.remembered.made import Made
 from codemods.flex_passthrough.rules.rule import Mend, Mended, Place

@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from msgspec import Struct, field
 from msgspec.structs import replace
 
-from codemods.flex_passthrough.mends.cannot import CannotMend
+from codemods.flex_passthrough.mends.writing.cannot import CannotMend
 from codemods.flex_passthrough.planning.editing import Bench, FileEdits, Workshop
 from codemods.flex_passthrough.planning.proposal import Proposal
 from codemods.flex_passthrough.rules.rule import Tie

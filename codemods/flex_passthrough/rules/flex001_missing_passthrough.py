@@ -20,9 +20,9 @@ from collections.abc import Iterator
 from msgspec import Struct
 
 from codemods.flex_passthrough.mends.dense_join import is_made_dense, left_out, make_dense, refuses_block_mask
-from codemods.flex_passthrough.mends.imports import BLOCK_MASK, CREATE_MASK, Need, library_root
-from codemods.flex_passthrough.mends.names import local_name
 from codemods.flex_passthrough.mends.passthrough import insert_passthrough
+from codemods.flex_passthrough.mends.writing.imports import BLOCK_MASK, CREATE_MASK, Need, library_root
+from codemods.flex_passthrough.mends.writing.names import local_name
 from codemods.flex_passthrough.rules.rule import (
     Diagnosis,
     Mend,

@@ -18,17 +18,16 @@ from collections.abc import Iterator
 from msgspec.structs import replace
 
 from codemods.flex_passthrough.rules import flex006_live_capture as live_capture
-from codemods.flex_passthrough.rules.conversion import TensorConversion, conversion
-from codemods.flex_passthrough.rules.counted_positions import counted_positions
-from codemods.flex_passthrough.rules.eager_parts import diagnose_eager_parts
-from codemods.flex_passthrough.rules.joined_masks import joined_masks
-from codemods.flex_passthrough.rules.layer_window import SlidingWindow, window_block
-from codemods.flex_passthrough.rules.padding import masks_made_of
-from codemods.flex_passthrough.rules.picked_tokens import takes_all_tokens
-from codemods.flex_passthrough.rules.pooling import mean_without_mask
-from codemods.flex_passthrough.rules.rule import Diagnosis, Mend, Rule, speaking_of_tokens
-from codemods.flex_passthrough.rules.stand_in import stand_in
-from codemods.flex_passthrough.rules.tensor_guard import (
+from codemods.flex_passthrough.rules.idioms.conversion import TensorConversion, conversion
+from codemods.flex_passthrough.rules.idioms.counted_positions import counted_positions
+from codemods.flex_passthrough.rules.idioms.eager_parts import diagnose_eager_parts
+from codemods.flex_passthrough.rules.idioms.joined_masks import joined_masks
+from codemods.flex_passthrough.rules.idioms.layer_window import SlidingWindow, window_block
+from codemods.flex_passthrough.rules.idioms.padding import masks_made_of
+from codemods.flex_passthrough.rules.idioms.picked_tokens import takes_all_tokens
+from codemods.flex_passthrough.rules.idioms.pooling import mean_without_mask
+from codemods.flex_passthrough.rules.idioms.stand_in import stand_in
+from codemods.flex_passthrough.rules.idioms.tensor_guard import (
     TensorGuard,
     asking,
     guard,
@@ -37,7 +36,12 @@ from codemods.flex_passthrough.rules.tensor_guard import (
     where_it_fails,
     within,
 )
-from codemods.flex_passthrough.rules.token_weights import AsWithoutMask, loss_without_mask, only_weighs_tokens
+from codemods.flex_passthrough.rules.idioms.token_weights import (
+    AsWithoutMask,
+    loss_without_mask,
+    only_weighs_tokens,
+)
+from codemods.flex_passthrough.rules.rule import Diagnosis, Mend, Rule, speaking_of_tokens
 from codemods.flex_passthrough.syntax import alike, ancestors, parents
 from codemods.maskflow.evaluation.sites import Site, Way
 from codemods.maskflow.flow import GENERATION

@@ -28,8 +28,8 @@ from codemods.flex_passthrough.mends.flex_branch import (
     parameter_names,
     read_inputs,
 )
-from codemods.flex_passthrough.mends.imports import TORCH
-from codemods.flex_passthrough.rules.forgotten_cache import forgetful_calls
+from codemods.flex_passthrough.mends.writing.imports import TORCH
+from codemods.flex_passthrough.rules.idioms.forgotten_cache import forgetful_calls
 from codemods.flex_passthrough.rules.rule import Diagnosis, Mended, Place, Rule
 from codemods.maskflow.evaluation.known import IMPLEMENTATION
 from codemods.maskflow.evaluation.sites import Way

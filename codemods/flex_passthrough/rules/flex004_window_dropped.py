@@ -19,8 +19,8 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from codemods.flex_passthrough.mends.branch_window import Window, slide_built_mask
-from codemods.flex_passthrough.rules.dense_window import dense_window
 from codemods.flex_passthrough.rules.flex003_causality_dropped import built_branches
+from codemods.flex_passthrough.rules.idioms.dense_window import dense_window
 from codemods.flex_passthrough.rules.rule import Diagnosis, Mended, Place, Rule
 from codemods.maskflow.program.hierarchy import Hierarchy
 from codemods.maskflow.program.index import Function

@@ -15,7 +15,7 @@ from collections.abc import Iterator
 from msgspec import Struct
 
 from codemods.flex_passthrough.mends.import_guard import ask_first, drop_imports, quote_annotations
-from codemods.flex_passthrough.mends.imports import GUARD, Need, library_root
+from codemods.flex_passthrough.mends.writing.imports import GUARD, Need, library_root
 from codemods.flex_passthrough.rules.rule import Diagnosis, Mend, Mended, Place, Rule, head_of
 from codemods.maskflow.program.flex_names import (
     HOMES,

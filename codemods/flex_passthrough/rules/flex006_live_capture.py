@@ -19,7 +19,7 @@ from collections.abc import Iterator
 from msgspec import Struct
 
 from codemods.flex_passthrough.mends.clone import clone_captured
-from codemods.flex_passthrough.mends.imports import TORCH
+from codemods.flex_passthrough.mends.writing.imports import TORCH
 from codemods.flex_passthrough.rules.rule import Diagnosis, Mended, Place, Rule, Tie
 from codemods.maskflow.evaluation.sites import Way
 from codemods.maskflow.live import Capture, captures

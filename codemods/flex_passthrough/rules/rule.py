@@ -9,7 +9,7 @@ from typing import Protocol
 from msgspec import Struct
 from msgspec.structs import replace
 
-from codemods.flex_passthrough.mends.imports import Need
+from codemods.flex_passthrough.mends.writing.imports import Need
 from codemods.maskflow.evaluation.sites import Step, Way
 from codemods.maskflow.program.index import Function
 from codemods.maskflow.reach import Reach

@@ -6,7 +6,7 @@ from textwrap import dedent
 import pytest
 
 from codemods.flex_passthrough.mends.annotations import UNION, annotate_mask
-from codemods.flex_passthrough.mends.imports import BLOCK_MASK
+from codemods.flex_passthrough.mends.writing.imports import BLOCK_MASK
 from codemods.rewrite.edit import apply_edits
 
 OLDER = "from typing import Optional, Union\n\n\ndef other(x: Optional[int]): ...\n\n\n"

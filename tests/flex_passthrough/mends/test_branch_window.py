@@ -6,7 +6,7 @@ import black
 import pytest
 
 from codemods.flex_passthrough.mends.branch_window import Window, slide_built_mask
-from codemods.flex_passthrough.mends.cannot import CannotMend
+from codemods.flex_passthrough.mends.writing.cannot import CannotMend
 from codemods.rewrite.edit import apply_edits
 
 METHOD = """\

@@ -9,7 +9,7 @@ import black
 import pytest
 
 from codemods.flex_passthrough.mends.builder_lengths import take_lengths
-from codemods.flex_passthrough.mends.cannot import CannotMend
+from codemods.flex_passthrough.mends.writing.cannot import CannotMend
 from codemods.rewrite.edit import apply_edits
 
 BUILDER = '''\

@@ -7,8 +7,8 @@ import ast
 import black
 import pytest
 
-from codemods.flex_passthrough.mends.cannot import CannotMend
 from codemods.flex_passthrough.mends.causal_branch import make_causal, tell_of_cache
+from codemods.flex_passthrough.mends.writing.cannot import CannotMend
 from codemods.rewrite.edit import apply_edits
 
 METHOD = """\

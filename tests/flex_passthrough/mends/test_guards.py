@@ -12,8 +12,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from codemods.flex_passthrough.mends.cannot import CannotMend
 from codemods.flex_passthrough.mends.guards import require_tensor
+from codemods.flex_passthrough.mends.writing.cannot import CannotMend
 from codemods.rewrite.edit import apply_edits
 from codemods.source.position import Span, span_of, split_lines
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from codemods.flex_passthrough.mends.hunks import edits_between
+from codemods.flex_passthrough.mends.writing.hunks import edits_between
 from codemods.rewrite.edit import Edit, apply_edits
 
 TEXTS = st.text(st.sampled_from("ab \r\n"), max_size=30)

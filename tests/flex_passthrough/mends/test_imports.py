@@ -11,10 +11,16 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from codemods.flex_passthrough.mends.cannot import CannotMend
-from codemods.flex_passthrough.mends.import_place import member_key
-from codemods.flex_passthrough.mends.imports import BLOCK_MASK, TORCH, Need, library_root, require_imports
-from codemods.flex_passthrough.mends.names import local_name
+from codemods.flex_passthrough.mends.writing.cannot import CannotMend
+from codemods.flex_passthrough.mends.writing.import_place import member_key
+from codemods.flex_passthrough.mends.writing.imports import (
+    BLOCK_MASK,
+    TORCH,
+    Need,
+    library_root,
+    require_imports,
+)
+from codemods.flex_passthrough.mends.writing.names import local_name
 from codemods.rewrite.edit import apply_edits
 
 FLEX = "torch.nn.attention.flex_attention"

@@ -10,8 +10,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from codemods.flex_passthrough.mends.cannot import CannotMend
 from codemods.flex_passthrough.mends.passthrough import insert_passthrough
+from codemods.flex_passthrough.mends.writing.cannot import CannotMend
 from codemods.rewrite.edit import apply_edits
 
 CONFIG = "self.config._attn_implementation"

@@ -8,9 +8,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from libcst import matchers as m
 
-from codemods.flex_passthrough.mends.cannot import CannotMend
-from codemods.flex_passthrough.mends.slices import slice_around, slice_function, slice_lines
-from codemods.flex_passthrough.mends.text import read
+from codemods.flex_passthrough.mends.writing.cannot import CannotMend
+from codemods.flex_passthrough.mends.writing.slices import slice_around, slice_function, slice_lines
+from codemods.flex_passthrough.mends.writing.text import read
 from codemods.source.position import Span
 
 NESTED = '''\

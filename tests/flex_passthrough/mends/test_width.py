@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from codemods.flex_passthrough.mends.text import read
-from codemods.flex_passthrough.mends.width import indent_unit, line_width, quote
+from codemods.flex_passthrough.mends.writing.text import read
+from codemods.flex_passthrough.mends.writing.width import indent_unit, line_width, quote
 
 
 def code(width: int) -> str:

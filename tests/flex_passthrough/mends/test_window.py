@@ -8,10 +8,10 @@ from textwrap import dedent
 import black
 import pytest
 
-from codemods.flex_passthrough.mends.cannot import CannotMend
-from codemods.flex_passthrough.mends.imports import BLOCK_MASK, require_imports
 from codemods.flex_passthrough.mends.window import compose_window
 from codemods.flex_passthrough.mends.window_helper import add_window_helper
+from codemods.flex_passthrough.mends.writing.cannot import CannotMend
+from codemods.flex_passthrough.mends.writing.imports import BLOCK_MASK, require_imports
 from codemods.rewrite.edit import apply_edits
 
 CONFIG = "self.config._attn_implementation"

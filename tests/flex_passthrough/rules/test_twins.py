@@ -6,12 +6,12 @@ import ast
 
 import pytest
 
-from codemods.flex_passthrough.mends.cannot import CannotMend
-from codemods.flex_passthrough.rules.conversion import TensorConversion
-from codemods.flex_passthrough.rules.counted_positions import PositionsOfCache
-from codemods.flex_passthrough.rules.layer_window import SlidingWindow
+from codemods.flex_passthrough.mends.writing.cannot import CannotMend
+from codemods.flex_passthrough.rules.idioms.conversion import TensorConversion
+from codemods.flex_passthrough.rules.idioms.counted_positions import PositionsOfCache
+from codemods.flex_passthrough.rules.idioms.layer_window import SlidingWindow
+from codemods.flex_passthrough.rules.idioms.tensor_guard import TensorGuard
 from codemods.flex_passthrough.rules.rule import Mend, Mended, Place
-from codemods.flex_passthrough.rules.tensor_guard import TensorGuard
 
 TWIN = """\
 def forward(self, attention_mask, position_ids):

@@ -12,7 +12,7 @@ from msgspec import Struct
 
 from codemods.flex_passthrough.beside.workers import Workers
 from codemods.flex_passthrough.beside.workplace import Errand, Workplace, portions
-from codemods.flex_passthrough.mends.cannot import CannotMend
+from codemods.flex_passthrough.mends.writing.cannot import CannotMend
 from codemods.flex_passthrough.planning.editing import FileEdits, Workshop
 from codemods.flex_passthrough.planning.proposal import Proposal
 from codemods.flex_passthrough.planning.trial import Trial, is_wanted

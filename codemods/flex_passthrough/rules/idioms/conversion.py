@@ -6,9 +6,9 @@ import ast
 
 from msgspec import Struct
 
-from codemods.flex_passthrough.mends.cannot import CannotMend
 from codemods.flex_passthrough.mends.conversions import convert_tensors_only
-from codemods.flex_passthrough.mends.imports import TORCH
+from codemods.flex_passthrough.mends.writing.cannot import CannotMend
+from codemods.flex_passthrough.mends.writing.imports import TORCH
 from codemods.flex_passthrough.rules.rule import Mended, Place
 from codemods.flex_passthrough.syntax import alike, names_bound, same_text
 from codemods.maskflow.evaluation.known import CONVERSIONS

@@ -10,10 +10,10 @@ import ast
 
 from msgspec import Struct
 
-from codemods.flex_passthrough.mends.cannot import CannotMend
-from codemods.flex_passthrough.mends.imports import TORCH
-from codemods.flex_passthrough.mends.text import Text, read
-from codemods.flex_passthrough.mends.width import indent_unit, indentation
+from codemods.flex_passthrough.mends.writing.cannot import CannotMend
+from codemods.flex_passthrough.mends.writing.imports import TORCH
+from codemods.flex_passthrough.mends.writing.text import Text, read
+from codemods.flex_passthrough.mends.writing.width import indent_unit, indentation
 from codemods.flex_passthrough.rules.rule import Mended, Place
 from codemods.flex_passthrough.syntax import in_order
 from codemods.rewrite.edit import Edit

@@ -6,9 +6,9 @@ import ast
 
 from msgspec import Struct
 
-from codemods.flex_passthrough.mends.imports import BLOCK_MASK
-from codemods.flex_passthrough.mends.names import local_name
 from codemods.flex_passthrough.mends.window import compose_window
+from codemods.flex_passthrough.mends.writing.imports import BLOCK_MASK
+from codemods.flex_passthrough.mends.writing.names import local_name
 from codemods.flex_passthrough.rules.rule import Mended, Place
 from codemods.flex_passthrough.syntax import implementation_asked, in_order
 

@@ -10,9 +10,9 @@ from collections.abc import Mapping
 
 from msgspec import Struct
 
-from codemods.flex_passthrough.mends.cannot import CannotMend
-from codemods.flex_passthrough.mends.late import cst, metadata
-from codemods.flex_passthrough.mends.text import (
+from codemods.flex_passthrough.mends.writing.cannot import CannotMend
+from codemods.flex_passthrough.mends.writing.late import cst, metadata
+from codemods.flex_passthrough.mends.writing.text import (
     Text,
     find_function,
     first_line,

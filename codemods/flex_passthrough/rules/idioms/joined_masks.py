@@ -6,9 +6,9 @@ import ast
 
 from msgspec import Struct
 
-from codemods.flex_passthrough.mends.imports import BLOCK_MASK, CREATE_MASK, TORCH
 from codemods.flex_passthrough.mends.joined_masks import join_block_mask, joined_to
-from codemods.flex_passthrough.mends.names import local_name
+from codemods.flex_passthrough.mends.writing.imports import BLOCK_MASK, CREATE_MASK, TORCH
+from codemods.flex_passthrough.mends.writing.names import local_name
 from codemods.flex_passthrough.rules.rule import Mended, Place
 from codemods.flex_passthrough.syntax import implementation_asked
 from codemods.maskflow.evaluation.sites import Site

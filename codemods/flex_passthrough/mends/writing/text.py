@@ -10,7 +10,7 @@ from itertools import accumulate
 
 from msgspec import Struct
 
-from codemods.flex_passthrough.mends.cannot import CannotMend
+from codemods.flex_passthrough.mends.writing.cannot import CannotMend
 from codemods.maskflow.program.outline import Piece, outline
 from codemods.maskflow.program.parsing import parse_piece
 from codemods.source.position import character_column, split_lines

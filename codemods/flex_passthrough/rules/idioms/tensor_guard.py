@@ -7,10 +7,10 @@ from collections.abc import Iterable
 
 from msgspec import Struct
 
-from codemods.flex_passthrough.mends.cannot import CannotMend
 from codemods.flex_passthrough.mends.guards import require_tensor
-from codemods.flex_passthrough.mends.imports import TORCH
-from codemods.flex_passthrough.rules.padding import counts_tokens, serves_tensors_only
+from codemods.flex_passthrough.mends.writing.cannot import CannotMend
+from codemods.flex_passthrough.mends.writing.imports import TORCH
+from codemods.flex_passthrough.rules.idioms.padding import counts_tokens, serves_tensors_only
 from codemods.flex_passthrough.rules.rule import Mended, Place
 from codemods.flex_passthrough.syntax import alike, same_text
 from codemods.maskflow.evaluation.sites import Site

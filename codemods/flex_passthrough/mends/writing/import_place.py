@@ -8,9 +8,9 @@ import sys
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from codemods.flex_passthrough.mends.names import Import, dotted
-from codemods.flex_passthrough.mends.text import Text, first_line, read_outside
-from codemods.flex_passthrough.mends.width import indent_unit, indentation
+from codemods.flex_passthrough.mends.writing.names import Import, dotted
+from codemods.flex_passthrough.mends.writing.text import Text, first_line, read_outside
+from codemods.flex_passthrough.mends.writing.width import indent_unit, indentation
 from codemods.rewrite.edit import Edit, apply_edits
 
 # Sorts "x2" before "x10".

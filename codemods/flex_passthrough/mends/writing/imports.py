@@ -7,12 +7,12 @@ from collections.abc import Iterable, Sequence
 
 from msgspec import Struct
 
-from codemods.flex_passthrough.mends.cannot import CannotMend
-from codemods.flex_passthrough.mends.hunks import edits_between
-from codemods.flex_passthrough.mends.import_place import add_import, import_statement
-from codemods.flex_passthrough.mends.names import Import, dotted, local_name
-from codemods.flex_passthrough.mends.text import Text, first_line, read_outside
-from codemods.flex_passthrough.mends.width import indent_unit, indentation, line_width
+from codemods.flex_passthrough.mends.writing.cannot import CannotMend
+from codemods.flex_passthrough.mends.writing.hunks import edits_between
+from codemods.flex_passthrough.mends.writing.import_place import add_import, import_statement
+from codemods.flex_passthrough.mends.writing.names import Import, dotted, local_name
+from codemods.flex_passthrough.mends.writing.text import Text, first_line, read_outside
+from codemods.flex_passthrough.mends.writing.width import indent_unit, indentation, line_width
 from codemods.rewrite.edit import Edit
 
 GUARD = "is_torch_flex_attn_available"

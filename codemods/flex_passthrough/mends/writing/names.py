@@ -5,8 +5,8 @@ from __future__ import annotations
 import ast
 from collections.abc import Iterator, Sequence
 
-from codemods.flex_passthrough.mends.cannot import CannotMend
-from codemods.flex_passthrough.mends.text import read_outside
+from codemods.flex_passthrough.mends.writing.cannot import CannotMend
+from codemods.flex_passthrough.mends.writing.text import read_outside
 
 Import = ast.Import | ast.ImportFrom
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import ast
 
-from codemods.flex_passthrough.rules.conversion import converts
+from codemods.flex_passthrough.rules.idioms.conversion import converts
 from codemods.flex_passthrough.syntax import names_bound
 from codemods.maskflow.evaluation.known import MASK_TABLE
 

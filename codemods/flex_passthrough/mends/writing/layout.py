@@ -17,7 +17,7 @@ from typing import TypeAlias
 from msgspec import Struct
 from msgspec.structs import replace
 
-from codemods.flex_passthrough.mends.late import cst
+from codemods.flex_passthrough.mends.writing.late import cst
 
 Code: TypeAlias = "Callable[[cst.CSTNode], str]"
 # A word that begins a broken line, and the operand behind it.

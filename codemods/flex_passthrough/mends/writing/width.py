@@ -6,7 +6,7 @@ import ast
 import re
 from collections.abc import Iterator
 
-from codemods.flex_passthrough.mends.text import Text
+from codemods.flex_passthrough.mends.writing.text import Text
 from codemods.maskflow.program.outline import quoted
 from codemods.source.position import split_lines
 

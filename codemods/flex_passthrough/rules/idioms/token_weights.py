@@ -13,7 +13,7 @@ from collections.abc import Iterator
 from msgspec import Struct
 
 from codemods.flex_passthrough.mends.guards import require_tensor
-from codemods.flex_passthrough.mends.imports import TORCH
+from codemods.flex_passthrough.mends.writing.imports import TORCH
 from codemods.flex_passthrough.rules.rule import Mended, Place
 from codemods.flex_passthrough.syntax import in_order, same_text
 from codemods.rewrite.edit import Edit

@@ -1,0 +1,1 @@
+"""Idioms: what model code does with dense masks, one module each, that rules look for."""
