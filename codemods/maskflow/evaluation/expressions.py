@@ -16,15 +16,16 @@ from codemods.maskflow.evaluation.values import (
     AttentionInterface,
     ClassRef,
     Closure,
-    Const,
     Dict,
     Instance,
     List,
     Outside,
     Tuple,
     Value,
+    apart,
     const,
     elements,
+    only_constant,
     reference,
     union,
 )
@@ -151,11 +152,8 @@ def _dict(node: ast.Dict, frame: Frame, evaluator: Evaluator) -> Value:
                 made = made.with_item(name, item)
             made = Dict(made.items, union(made.rest, rest))
             continue
-        keys = evaluator.evaluate(key, frame)
-        if len(keys) == 1 and isinstance(atom := next(iter(keys)), Const):
-            made = made.with_item(atom.value, held)
-        else:
-            made = Dict(made.items, union(made.rest, held))
+        constant = only_constant(evaluator.evaluate(key, frame))
+        made = made.with_item(constant.value, held) if constant is not None else made.with_rest(held)
     return frozenset({made})
 
 
@@ -167,7 +165,24 @@ def _comprehension(
 
 
 def _dict_comprehension(node: ast.DictComp, frame: Frame, evaluator: Evaluator) -> Value:
-    return frozenset({Dict((), _comprehended(node.generators, node.value, frame, evaluator))})
+    """Items that are known stay apart, as in ``{k: v.to(device) for k, v in inputs.items()}``."""
+    first, *others = node.generators
+    made = Dict(())
+    for one in apart(elements(evaluator.evaluate(first.iter, frame))):
+        outside = frame.env
+        frame.env = dict(outside)
+        try:
+            if _binds(first, one, frame, evaluator) and _bind_all(others, frame, evaluator):
+                name = only_constant(evaluator.evaluate(node.key, frame))
+                held = evaluator.evaluate(node.value, frame)
+                if name is None:
+                    made = made.with_rest(held)
+                else:
+                    before = [value for key, value in made.items if key == name.value]
+                    made = made.with_item(name.value, union(held, *before))
+        finally:
+            frame.env = outside
+    return frozenset({made})
 
 
 def _comprehended(
@@ -176,18 +191,27 @@ def _comprehended(
     outside = frame.env
     frame.env = dict(outside)
     try:
-        for generator in generators:
-            targets.bind(
-                generator.target, elements(evaluator.evaluate(generator.iter, frame)), frame, evaluator
-            )
-            for condition in generator.ifs:
-                holds, _ = conditions.branch(condition, frame, evaluator)
-                if holds is None:
-                    return NOTHING
-                frame.env = holds
-        return evaluator.evaluate(element, frame)
+        return evaluator.evaluate(element, frame) if _bind_all(generators, frame, evaluator) else NOTHING
     finally:
         frame.env = outside
+
+
+def _bind_all(generators: list[ast.comprehension], frame: Frame, evaluator: Evaluator) -> bool:
+    """Bind what the generators of a comprehension yield; say whether their conditions may all hold."""
+    return all(
+        _binds(generator, elements(evaluator.evaluate(generator.iter, frame)), frame, evaluator)
+        for generator in generators
+    )
+
+
+def _binds(generator: ast.comprehension, yielded: Value, frame: Frame, evaluator: Evaluator) -> bool:
+    targets.bind(generator.target, yielded, frame, evaluator)
+    for condition in generator.ifs:
+        holds, _ = conditions.branch(condition, frame, evaluator)
+        if holds is None:
+            return False
+        frame.env = holds
+    return True
 
 
 def closure(

@@ -23,6 +23,7 @@ from codemods.maskflow.evaluation.values import (
     Outside,
     Tensor,
     Tuple,
+    Unknown,
     Value,
     const,
     elements,
@@ -170,7 +171,21 @@ def _subject(node: ast.Call, given: Arguments) -> ast.expr:
 
 
 def _dict(given: Arguments) -> Value:
-    return frozenset({Dict(tuple(given.keywords), given.rest)})
+    made = Dict(tuple(given.keywords), given.rest)
+    for atom in given.positional[0] if given.positional else NOTHING:
+        if isinstance(atom, Dict):
+            new = tuple(item for item in atom.items if item[0] not in dict(made.items))
+            made = Dict((*new, *made.items), union(atom.rest, made.rest))
+    return frozenset({made})
+
+
+def _type(given: Arguments) -> Value:
+    """Return the type of what holds others, by which ``type(held)(...)`` makes another like it."""
+    first = given.positional[0] if len(given.positional) == 1 else NOTHING
+    named = {Dict: "dict", List: "list", Tuple: "tuple"}
+    return frozenset(
+        Outside(f"builtins.{named[type(atom)]}") if type(atom) in named else Unknown() for atom in first
+    )
 
 
 def _tuple(given: Arguments) -> Value:
@@ -200,6 +215,7 @@ def _len(given: Arguments) -> Value:
 
 _BUILTINS: dict[str, Callable[[Arguments], Value]] = {
     "dict": _dict,
+    "type": _type,
     "collections.OrderedDict": _dict,
     "tuple": _tuple,
     "next": _next,
@@ -268,7 +284,11 @@ def _dict_method(receiver: Dict, name: str, given: Arguments) -> Value:
                 List(
                     frozenset(
                         {Tuple((const(held), value)) for held, value in receiver.items}
-                        or {Tuple((UNKNOWN, receiver.rest))}
+                        | (
+                            {Tuple((UNKNOWN, receiver.rest))}
+                            if receiver.rest or not receiver.items
+                            else set()
+                        )
                     )
                 )
             }

@@ -7,7 +7,7 @@ immutable and compare by content, so a call with equal values is evaluated once.
 from __future__ import annotations
 
 import ast
-from collections.abc import Hashable, Iterable
+from collections.abc import Hashable, Iterable, Sequence
 from functools import lru_cache
 from typing import TYPE_CHECKING, TypeAlias
 
@@ -239,12 +239,21 @@ def union(*values: Value) -> Value:
     joined: Value = frozenset().union(*values)
     if len(joined) <= _WIDEST:
         return joined
-    kept = frozenset(atom for atom in joined if not isinstance(atom, (Const, Tuple, Dict))) | UNKNOWN
+    kept: Value = frozenset(atom for atom in joined if not isinstance(atom, (Const, Tuple, Dict)))
+    if any(isinstance(atom, Const) for atom in joined):
+        kept |= UNKNOWN
     tuples = [union(*atom.items) for atom in joined if isinstance(atom, Tuple)]
-    dicts = [atom.everything() for atom in joined if isinstance(atom, Dict)]
+    dicts = [atom for atom in joined if isinstance(atom, Dict)]
     if tuples:
         kept |= {List(union(*tuples))}
-    return kept | {Dict((), union(*dicts))} if dicts else kept
+    return kept | {_merged(dicts)} if dicts else kept
+
+
+def _merged(dicts: Sequence[Dict]) -> Dict:
+    """Return a dict that may be any of ``dicts``: what stands under different keys stays apart."""
+    keys = sorted({key for each in dicts for key, _ in each.items}, key=repr)
+    items = ((key, union(*(each.get(key) for each in dicts))) for key in keys)
+    return Dict(tuple(items), union(*(each.rest for each in dicts)))
 
 
 def in_order(value: Value) -> Iterable[Atom]:
@@ -307,6 +316,24 @@ def elements(value: Value) -> Value:
         elif not isinstance(atom, (Block, Const)):
             found.append(UNKNOWN)
     return union(*found) if found else UNKNOWN
+
+
+def only_constant(value: Value) -> Const | None:
+    """Return the constant that ``value`` is; None where it may be one of several, or anything."""
+    atom = next(iter(value)) if len(value) == 1 else None
+    return atom if isinstance(atom, Const) else None
+
+
+def apart(yielded: Value) -> list[Value]:
+    """Return pairs with a known key one by one, and all else together.
+
+    So ``for key, value in inputs.items()`` meets each value with its own key. The order is that of every run.
+    """
+    pairs: dict[str, set[Atom]] = {}
+    for atom in yielded:
+        key = only_constant(atom.items[0]) if isinstance(atom, Tuple) and atom.items else None
+        pairs.setdefault("" if key is None else repr(key), set()).add(atom)
+    return [frozenset(pairs[key]) for key in sorted(pairs)] or [yielded]
 
 
 def origins(value: Value) -> Iterable[Function]:
