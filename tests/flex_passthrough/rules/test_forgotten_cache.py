@@ -73,6 +73,14 @@ def test_told(check_transformed, before, after):
     check_transformed(source(before), source(after), Settings(line_length=88))
 
 
+def test_told_of_a_cache_by_its_name_from_5_24_on(check_transformed):
+    def source(rest: str) -> str:
+        return (MASKS + indent(CAUSAL + rest, " " * 8)).replace("past_key_values", "cache")
+
+    before, after = FORGOTTEN["one_argument_a_line"]
+    check_transformed(source(before), source(after), Settings(line_length=88))
+
+
 BIDIRECTIONAL = "return create_bidirectional_mask(config=self.config, attention_mask=attention_mask)\n"
 
 LEFT_ALONE = {

@@ -1,6 +1,6 @@
 """Calls that make a mask and forget the cache, where the same method tells another maker of it.
 
-An encoder that may also decode makes a causal mask with ``past_key_values`` and a bidirectional one without.
+An encoder that may also decode makes a causal mask with the cache and a bidirectional one without.
 Dense attention gets away with that, because no padding means no mask; a BlockMask of one query and one key
 does not fit the keys of earlier calls.
 """
@@ -19,36 +19,50 @@ from codemods.maskflow.program.hierarchy import Hierarchy
 from codemods.maskflow.program.index import Function
 from codemods.source.position import span_of, split_lines
 
-_CACHE = "past_key_values"
+# What a cache is called, by releases of transformers from 5.24 on and before.
+_CACHES = ("cache", "past_key_values")
 
 # The keys of cross attention are the encoder's, whatever is cached.
 _OTHER_KEYS = "encoder_hidden_states"
+_TOLD = {*_CACHES, _OTHER_KEYS}
 
 
 class PassCache(Struct, frozen=True):
-    """Tell a maker of masks of the cache as its neighbour is told."""
+    """Tell a maker of masks of the cache as its neighbour is told.
+
+    Attributes:
+        maker: what is called.
+        cache: the name of the cache, and of the parameter.
+    """
 
     maker: str
+    cache: str
 
     def apply(self, place: Place) -> Mended:
         """Add the argument to each call that lacks it."""
         lines = split_lines(place.text)
         spans = [span_of(call, lines) for call in _forgetful(place.node, self.maker)]
-        argument = f"{_CACHE}={_CACHE}"
+        argument = f"{self.cache}={self.cache}"
         return Mended(tuple(pass_argument(place.text, span, argument, place.width) for span in spans))
 
 
 def forgetful_calls(function: Function, hierarchy: Hierarchy) -> Iterator[tuple[ast.Call, PassCache]]:
     """Yield the first call of each maker that could be told of the cache, and is not."""
     node = function.node
-    if isinstance(node, ast.Lambda) or _CACHE not in [parameter.arg for parameter in node.args.args]:
+    if isinstance(node, ast.Lambda):
         return
-    told = {ast.unparse(call.func) for call in _calls(node) if _keywords(call).get(_CACHE) == _CACHE}
-    for maker in sorted({ast.unparse(call.func) for call in _calls(node)} - told):
-        call = next(_forgetful(node, maker), None)
-        called = hierarchy.index.resolve_dotted(function.module, call.func) if call is not None else None
-        if call is not None and told and isinstance(called, Function) and _takes_cache(called):
-            yield call, PassCache(maker)
+    for cache in sorted(_parameters(node).intersection(_CACHES)):
+        told = {ast.unparse(call.func) for call in _calls(node) if _keywords(call).get(cache) == cache}
+        for maker in sorted({ast.unparse(call.func) for call in _calls(node)} - told):
+            call = next(_forgetful(node, maker), None)
+            called = hierarchy.index.resolve_dotted(function.module, call.func) if call is not None else None
+            if (
+                call is not None
+                and told
+                and isinstance(called, Function)
+                and cache in _parameters(called.node)
+            ):
+                yield call, PassCache(maker, cache)
 
 
 def _calls(node: ast.AST) -> Iterator[ast.Call]:
@@ -61,7 +75,7 @@ def _calls(node: ast.AST) -> Iterator[ast.Call]:
 def _forgetful(node: ast.AST, maker: str) -> Iterator[ast.Call]:
     for call in _calls(node):
         keywords = _keywords(call)
-        if ast.unparse(call.func) == maker and not call.args and not {_CACHE, _OTHER_KEYS} & keywords.keys():
+        if ast.unparse(call.func) == maker and not call.args and not _TOLD & keywords.keys():
             yield call
 
 
@@ -69,5 +83,5 @@ def _keywords(call: ast.Call) -> dict[str, str]:
     return {keyword.arg: ast.unparse(keyword.value) for keyword in call.keywords if keyword.arg is not None}
 
 
-def _takes_cache(maker: Function) -> bool:
-    return _CACHE in [parameter.arg for parameter in (*maker.node.args.args, *maker.node.args.kwonlyargs)]
+def _parameters(node: ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda) -> set[str]:
+    return {parameter.arg for parameter in (*node.args.args, *node.args.kwonlyargs)}
