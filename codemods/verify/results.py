@@ -20,7 +20,8 @@ class Cell(Struct, frozen=True):
 
     Attributes:
         max_abs_diff: largest absolute difference from eager attention over the rows that attend to
-            anything; None where there was nothing to compare or a side was not a number.
+            anything, of gradients as a share of their parameter's largest, if that is over 1; None where
+            there was nothing to compare or a side was not a number.
         exception: type and first line of the message.
         site: ``path:line function`` of the deepest frame inside the tree, from the import root.
         seconds: wall time of the case.

@@ -29,13 +29,22 @@ class Difference(NamedTuple):
         return self.largest <= TOLERANCE
 
 
-def difference(got: Any, expected: Any, rows: Any = None) -> Difference:
-    """Compare two outputs (batch, places, ...) on ``rows``, bool (batch, places), or on all."""
+def difference(got: Any, expected: Any, rows: Any = None, sizes: Any = None) -> Difference:
+    """Compare two outputs (batch, places, ...).
+
+    Args:
+        got: one of them.
+        expected: the other.
+        rows: bool (batch, places): what is compared; None for all.
+        sizes: (batch, places): what differences are taken as shares of; None for 1.
+    """
     if got.shape != expected.shape:
         shapes = f"has shape {tuple(got.shape)} instead of {tuple(expected.shape)}"
         return Difference(float("inf"), (0, 0), shapes)
     gap = (got.float() - expected.float()).abs().nan_to_num(nan=float("inf"))
     gap = gap.flatten(start_dim=2).amax(-1) if gap.dim() > 2 else gap
+    if sizes is not None:
+        gap = gap / sizes.to(gap.device)
     if rows is not None and rows.shape == gap.shape:  # else there are not as many places as tokens
         gap = gap.masked_fill(~rows.to(gap.device), 0.0)
     largest = float(gap.max())

@@ -56,6 +56,8 @@ class Experiment(NamedTuple):
         run: (model, the masks in some form) -> output (batch, places, ...).
         rows: bool (batch, places): which places of the output are compared; None for all.
         place: (model, batch, place) -> words for one place of the output.
+        sizes: (model, expected output) -> what differences are taken as shares of, (batch, places); None
+            for 1.
         documents: whether the mask is 2-D and numbers documents. Flex attention then looks at one's own
             document of what the model attends to by itself, a window for instance, and so does the
             reference; a tree may read such a mask as plain padding instead.
@@ -66,6 +68,7 @@ class Experiment(NamedTuple):
     rows: Any = None
     place: Callable[[Any, int, int], str] = _token
     documents: bool = False
+    sizes: Callable[[Any, Any], Any] | None = None
 
 
 # device -> experiment
@@ -100,7 +103,7 @@ def _backward(make_mask: Callable[[int, int, str], Mask]) -> Builder:
                 _weighted_sum(output, mask.rows.to(output.device)).backward()
             return _gradients(model)
 
-        return Experiment([mask], run, place=_parameter)
+        return Experiment([mask], run, place=_parameter, sizes=_gradient_sizes)
 
     return build
 
@@ -147,7 +150,10 @@ def _offset(first: Mask, second: Mask, device: str) -> Experiment:
                 **_mask(model, masks[0], prefix),
                 use_cache=True,
             )
-            cache = getattr(filled, "past_key_values", None)
+            name = (
+                "cache" if "cache" in parameters_of(model) else "past_key_values"
+            )  # from 5.24 on, and before
+            cache = getattr(filled, name, None)
             if cache is None:
                 raise NotRunnable("the model returns no cache")
             _must_have_room(cache)
@@ -155,7 +161,7 @@ def _offset(first: Mask, second: Mask, device: str) -> Experiment:
                 **rest if prefix else {},
                 **{f"{prefix}input_ids": ids[:, CACHED:]},
                 **_mask(model, masks[1], prefix),
-                past_key_values=cache,
+                **{name: cache},
                 use_cache=True,
             )
         return main_output(again)
@@ -291,6 +297,16 @@ def _gradients(model: Any) -> Any:
     ]
     model.zero_grad(set_to_none=True)
     return torch.cat(parts)[None]
+
+
+def _gradient_sizes(model: Any, gradients: Any) -> Any:
+    """Return the largest gradient of each place's parameter, or 1 if that is more: rounding grows with it.
+
+    A model that normalizes small embeddings (nGPT, Dory) has gradients of a thousand.
+    """
+    parts = gradients[0].split([parameter.numel() for parameter in model.parameters()])
+    sizes = [part.abs().amax().clamp(min=1.0).expand(len(part)) for part in parts if len(part)]
+    return torch.cat(sizes)[None]
 
 
 class _without_dropout:  # noqa: N801

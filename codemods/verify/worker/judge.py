@@ -67,7 +67,8 @@ def judge(tree: Tree, models: Models, case: str) -> dict[str, Any]:
     if crash is not None:
         return {**crash, "reason": reason, "digests": digests}
     digests[FLEX] = digest(got)
-    found = difference(got, expected, experiment.rows)
+    sizes = experiment.sizes(models.get(EAGER), expected) if experiment.sizes is not None else None
+    found = difference(got, expected, experiment.rows, sizes)
     if not found.ok and experiment.documents:
         _raise_if_read_as_padding(models, experiment, got)
     return {
