@@ -26,7 +26,7 @@ from corpus_unbound import without_flex
 
 import codemods
 
-RELEASES = ("4.50.3", "4.51.3", "4.52.4", "4.53.3", "5.23.0")
+RELEASES = ("4.50.3", "4.51.3", "4.52.4", "4.53.3", "5.23.0", "5.24.0")
 TORCH = "2.13.0"
 
 # Models are run a few at a time, by the first letters of their types, so that little is lost by a stop.
@@ -36,7 +36,7 @@ PARTS = ("[a-c]*", "[d-f]*", "[g-l]*", "[m-p]*", "[q-z]*")
 _UNKNOWN = re.compile(r"no model type or class matches (.*)")
 
 # Releases whose memory is measured too: the last that prepares masks in each model, and the newest.
-MEMORY = ("4.51.3", "5.23.0")
+MEMORY = ("4.51.3", "5.24.0")
 
 
 def main() -> None:

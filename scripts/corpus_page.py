@@ -18,7 +18,6 @@ PAGE, DATA = Path("docs/results.md"), Path("docs/results.json")
 
 # Why cells are not ok after the repair, where that is known: what the cell's line says, and the cause.
 CAUSES = (
-    (r"^MobileBert.* backward", "gradients differ by 5e-4 without any mask too"),
     (r"^DiffusionGemma.*(padding|offset|backward_none|backward_document)", "wrong without a BlockMask too"),
     (r"^Fuyu.*persimmon", "the language model, Persimmon, does not claim flex attention and runs eager"),
     (r"^Aria.*modeling_aria", "its language model runs eager attention under a flex claim"),
