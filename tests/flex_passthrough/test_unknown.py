@@ -88,6 +88,42 @@ def test_library_that_is_not_installed(planned, tmp_path, given, notices):
     assert made.notices == notices
 
 
+@pytest.fixture
+def older(tmp_path):
+    """The interpreter of an environment with a transformers that has no ``masking_utils``."""
+    site = tmp_path / "env/lib/python3.11/site-packages"
+    (site / "transformers-4.51.3.dist-info").mkdir(parents=True)
+    (site / "transformers-4.51.3.dist-info/METADATA").write_text(
+        "Metadata-Version: 2.1\nName: transformers\nVersion: 4.51.3\n"
+    )
+    (site / "transformers").mkdir()
+    (site / "transformers/__init__.py").touch()
+    (site / "transformers/cache_utils.py").write_text("def keep(mask): ...\n")
+    (tmp_path / "env/bin").mkdir()
+    (tmp_path / "env/pyvenv.cfg").touch()
+    return tmp_path / "env/bin/python"
+
+
+def test_library_that_lacks_the_module(planned, older):
+    """EAGLE's models are of 4.53; beside 4.51.3 nothing was said of what could not be followed."""
+    (notice,) = planned(LIBRARY.format("attention_mask"), Settings(python=older)).notices
+    assert notice.startswith("masks go on into transformers.masking_utils, which the transformers that is")
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        "from transformers import cache_utils\nreturn cache_utils.store(attention_mask)",
+        "from transformers import Trainer\nreturn Trainer.keep(attention_mask)",
+        "from transformers import keep\nreturn keep(attention_mask)",
+    ],
+)
+def test_library_that_has_the_module_or_may_have(planned, older, body):
+    made = planned(body, Settings(python=older))
+    assert len(made.unknown) == 1
+    assert made.notices == []
+
+
 def test_library_that_is_not_to_be_read(planned):
     assert planned(LIBRARY.format("attention_mask"), Settings(installed=False)).notices == []
 

@@ -316,8 +316,22 @@ def _in_library(outside: Sequence[Diagnosed]) -> Iterator[str]:
 
 def _not_installed(scanned: Scan, index: Index, settings: Settings) -> Iterator[str]:
     """Yield what to tell where masks are lost sight of in the library, because it is not there to be read."""
-    if settings.installed and NAME in scanned.beyond and NAME not in index.libraries:
+    names = [name for name in scanned.beyond if name.partition(".")[0] == NAME] if settings.installed else []
+    missing = sorted({module for name in names if (module := _missing_module(name, index))})
+    if names and NAME not in index.libraries:
         yield f"masks go on into {NAME}, which is not installed here; --python names a Python that has it"
+    elif missing:
+        yield (
+            f"masks go on into {', '.join(missing)}, which the {NAME} that is installed here does not have;"
+            " --python names a Python with another one"
+        )
+
+
+def _missing_module(name: str, index: Index) -> str | None:
+    """Return the module in which something is defined by its dotted name, if the library has none such."""
+    package, module, *rest = name.split(".")
+    wanted = f"{package}.{module}"
+    return wanted if rest and module.islower() and index.path_of(wanted) is None else None
 
 
 def _out_of_step(planned: Sequence[Planned], workshop: Workshop) -> Iterator[str]:

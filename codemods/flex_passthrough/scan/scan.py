@@ -28,7 +28,7 @@ class Scan(Struct, frozen=True):
     Attributes:
         unknown: calls that were handed one and could not be followed, and functions that never came
             back, so that nothing is known of what stands behind them.
-        beyond: the packages outside the tree that such calls lead to, as they are imported.
+        beyond: what such calls lead to outside the tree, by the dotted names under which it is imported.
         depends_on: the names of the modules that all of this depends on, there or not.
     """
 
@@ -84,7 +84,7 @@ def lay_together(scans: Iterable[FileScan], tree: Tree) -> Scan:
         together.dead_ends |= each.dead_ends
         together.come_back |= each.come_back
         together.depends_on |= each.depends_on
-    beyond = frozenset(each.callee.partition(".")[0] for each in together.unfollowed if each.callee)
+    beyond = frozenset(each.callee for each in together.unfollowed if each.callee)
     return Scan(list(diagnosed.values()), _unknown(together, tree), beyond, frozenset(together.depends_on))
 
 
