@@ -17,7 +17,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from codemods.modelrepo.tooling.cache import ConversionCache, key_of
-from codemods.modelrepo.tooling.checkout import find_checkout
+from codemods.modelrepo.tooling.checkout import Checkout, find_checkout
 from codemods.modelrepo.tooling.process import Runner, run_tool
 from codemods.modelrepo.tooling.scratch import ScratchError, plain, restyle, scratch_copy, temporary_folder
 from codemods.modelrepo.tooling.toolchain import ToolMissingError, find_toolchain, pinned_ruff
@@ -166,8 +166,7 @@ def test_tree_without_a_converter_is_no_checkout(grove: Path) -> None:
 
 
 def test_command_lines_are_relative_to_the_root(grove: Path, models: Path) -> None:
-    checkout = find_checkout(locate_tree(grove))
-    assert checkout is not None
+    checkout = found(grove)
     assert checkout.convert([models / "birch" / "modular_birch.py"]) == [
         "utils/modular_model_converter.py",
         "--files_to_parse",
@@ -182,8 +181,7 @@ def test_command_lines_are_relative_to_the_root(grove: Path, models: Path) -> No
 
 
 def test_scratch_copy_is_complete_and_goes_away(grove: Path, models: Path) -> None:
-    checkout = find_checkout(locate_tree(grove))
-    assert checkout is not None
+    checkout = found(grove)
     with scratch_copy(checkout) as scratch:
         names = {path.relative_to(scratch.root).as_posix() for path in scratch.root.rglob("*.py")}
         assert names == {path.relative_to(grove).as_posix() for path in grove.rglob("*.py")}
@@ -193,12 +191,22 @@ def test_scratch_copy_is_complete_and_goes_away(grove: Path, models: Path) -> No
     assert (models / "birch" / "modular_birch.py").read_bytes() != b"x = 1\n"
 
 
-def test_copy_that_a_killed_run_left_goes_with_the_next_run(
-    grove: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    base = tmp_path / "temporary"
-    base.mkdir()
-    monkeypatch.setattr("tempfile.tempdir", str(base))
+def found(grove: Path) -> Checkout:
+    checkout = find_checkout(locate_tree(grove))
+    assert checkout is not None
+    return checkout
+
+
+@pytest.fixture
+def temporary(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Where temporary folders are made."""
+    folder = tmp_path / "temporary"
+    folder.mkdir()
+    monkeypatch.setattr("tempfile.tempdir", str(folder))
+    return folder
+
+
+def test_copy_that_a_killed_run_left_goes_with_the_next_run(grove: Path, temporary: Path) -> None:
     code = (
         "import os, signal, sys\nfrom pathlib import Path\n"
         "from codemods.modelrepo.tooling.checkout import find_checkout\n"
@@ -207,25 +215,22 @@ def test_copy_that_a_killed_run_left_goes_with_the_next_run(
         "with scratch_copy(find_checkout(locate_tree(Path(sys.argv[1])))):\n"
         "    os.kill(os.getpid(), signal.SIGKILL)\n"
     )
-    env = {**os.environ, "TMPDIR": str(base), "PYTHONPATH": str(Path(__file__).parents[2])}
+    env = {**os.environ, "TMPDIR": str(temporary), "PYTHONPATH": str(Path(__file__).parents[2])}
     subprocess.run([sys.executable, "-c", code, str(grove)], env=env, check=False)
-    (left,) = base.iterdir()
-    (base / "codemods-of-somebody" / "work").mkdir(parents=True)  # not one of ours: it holds no lock
-    checkout = find_checkout(locate_tree(grove))
-    assert checkout is not None
+    (left,) = temporary.iterdir()
+    (temporary / "codemods-of-somebody" / "work").mkdir(parents=True)  # not one of ours: it holds no lock
+    checkout = found(grove)
     with scratch_copy(checkout) as used, scratch_copy(checkout) as other:
         assert not left.exists()
         assert used.root.is_dir()
         assert other.root.is_dir()
-    assert [path.name for path in base.iterdir()] == ["codemods-of-somebody"]
+    assert [path.name for path in temporary.iterdir()] == ["codemods-of-somebody"]
 
 
 def test_run_killed_while_it_cleans_up_leaves_what_the_next_one_knows(
-    grove: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    grove: Path, temporary: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
-    checkout = find_checkout(locate_tree(grove))
-    assert checkout is not None
+    checkout = found(grove)
     seen = []
     real = shutil.rmtree
 
@@ -240,13 +245,10 @@ def test_run_killed_while_it_cleans_up_leaves_what_the_next_one_knows(
 
 
 def test_folder_of_a_run_killed_before_its_lock_was_made_goes_with_the_next_run(
-    grove: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    grove: Path, temporary: Path
 ) -> None:
-    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
-    checkout = find_checkout(locate_tree(grove))
-    assert checkout is not None
-    left = Path(tempfile.mkdtemp(prefix="codemods-", dir=tmp_path))
-    with temporary_folder(checkout):
+    left = Path(tempfile.mkdtemp(prefix="codemods-", dir=temporary))
+    with temporary_folder(found(grove)):
         assert not left.exists()
 
 
@@ -255,8 +257,7 @@ def test_link_in_the_tree_is_copied_not_followed_back(grove: Path, models: Path)
     outside.write_bytes(b"mine = True\n")
     (models / "birch" / "linked.py").symlink_to(outside)
     (models / "birch" / "dangling.py").symlink_to(grove / "gone.py")
-    checkout = find_checkout(locate_tree(grove))
-    assert checkout is not None
+    checkout = found(grove)
     with scratch_copy(checkout) as scratch:
         scratch.write(models / "birch" / "linked.py", b"mine = False\n")
     assert outside.read_bytes() == b"mine = True\n"
@@ -268,8 +269,7 @@ def test_temporary_folder_that_would_mislead_the_converter(
     folder = tmp_path / "examples"
     folder.mkdir()
     monkeypatch.setattr("tempfile.tempdir", str(folder))
-    checkout = find_checkout(locate_tree(grove))
-    assert checkout is not None
+    checkout = found(grove)
     with pytest.raises(ScratchError, match="set TMPDIR to another"), scratch_copy(checkout):
         pass
 
@@ -319,11 +319,9 @@ def test_entries_of_last_month_are_removed(tmp_path: Path) -> None:
 
 
 def test_folder_that_another_run_sweeps_away_before_its_lock_is_held_is_made_again(
-    grove: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    grove: Path, temporary: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
-    checkout = find_checkout(locate_tree(grove))
-    assert checkout is not None
+    checkout = found(grove)
     real, swept = FileLock.acquire, []
 
     def acquire(lock: FileLock, *arguments: Any, **named: Any) -> Any:
