@@ -20,7 +20,7 @@ from pathlib import Path
 
 BUILD = Path("build/bench")
 RESULTS, PLOT = Path("docs/speed.md"), Path("docs/speed.svg")
-RELEASES = ("4.51.3", "5.23.0")
+RELEASES = ("4.51.3", "5.24.0")
 # The model file that changes: in 5.x nearly all others are made from it.
 MODEL = "models/llama/modeling_llama.py"
 COPIES = (1, 2, 4, 8)
