@@ -173,13 +173,8 @@ def _dict_comprehension(node: ast.DictComp, frame: Frame, evaluator: Evaluator) 
         frame.env = dict(outside)
         try:
             if _binds(first, one, frame, evaluator) and _bind_all(others, frame, evaluator):
-                name = only_constant(evaluator.evaluate(node.key, frame))
-                held = evaluator.evaluate(node.value, frame)
-                if name is None:
-                    made = made.with_rest(held)
-                else:
-                    before = [value for key, value in made.items if key == name.value]
-                    made = made.with_item(name.value, union(held, *before))
+                key = only_constant(evaluator.evaluate(node.key, frame))
+                made = made.and_perhaps(key, evaluator.evaluate(node.value, frame))
         finally:
             frame.env = outside
     return frozenset({made})

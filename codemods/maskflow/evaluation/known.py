@@ -171,21 +171,22 @@ def _subject(node: ast.Call, given: Arguments) -> ast.expr:
 
 
 def _dict(given: Arguments) -> Value:
-    made = Dict(tuple(given.keywords), given.rest)
-    for atom in given.positional[0] if given.positional else NOTHING:
-        if isinstance(atom, Dict):
-            new = tuple(item for item in atom.items if item[0] not in dict(made.items))
-            made = Dict((*new, *made.items), union(atom.rest, made.rest))
-    return frozenset({made})
+    copied = [atom for atom in given.positional[0] if isinstance(atom, Dict)] if given.positional else []
+    return frozenset(_with_keywords(each, given) for each in copied or [Dict(())])
+
+
+def _with_keywords(copied: Dict, given: Arguments) -> Dict:
+    for name, value in given.keywords:
+        copied = copied.with_item(name, value)
+    return copied.with_rest(given.rest)
 
 
 def _type(given: Arguments) -> Value:
     """Return the type of what holds others, by which ``type(held)(...)`` makes another like it."""
-    first = given.positional[0] if len(given.positional) == 1 else NOTHING
+    first, *more = given.positional or [UNKNOWN]
     named = {Dict: "dict", List: "list", Tuple: "tuple"}
-    return frozenset(
-        Outside(f"builtins.{named[type(atom)]}") if type(atom) in named else Unknown() for atom in first
-    )
+    found = (named.get(type(atom)) for atom in first)
+    return frozenset(Outside(f"builtins.{name}") if name and not more else Unknown() for name in found)
 
 
 def _tuple(given: Arguments) -> Value:
@@ -279,20 +280,10 @@ def _dict_method(receiver: Dict, name: str, given: Arguments) -> Value:
     if name == "values":
         return frozenset({List(receiver.everything())})
     if name == "items":
-        return frozenset(
-            {
-                List(
-                    frozenset(
-                        {Tuple((const(held), value)) for held, value in receiver.items}
-                        | (
-                            {Tuple((UNKNOWN, receiver.rest))}
-                            if receiver.rest or not receiver.items
-                            else set()
-                        )
-                    )
-                )
-            }
-        )
+        pairs = {Tuple((const(held), value)) for held, value in receiver.items}
+        if receiver.rest or not pairs:
+            pairs.add(Tuple((UNKNOWN, receiver.rest)))
+        return frozenset({List(frozenset(pairs))})
     if name == "copy":
         return frozenset({receiver})
     return UNKNOWN

@@ -116,6 +116,13 @@ class Dict(Struct, frozen=True):
         """Return a copy in which some key that is not known may hold ``value``."""
         return Dict(self.items, union(self.rest, value))
 
+    def and_perhaps(self, key: Const | None, value: Value) -> Dict:
+        """Return a copy in which ``key``, or some key where it is not known, may hold ``value`` as well."""
+        if key is None:
+            return self.with_rest(value)
+        before = [held for known, held in self.items if known == key.value]
+        return self.with_item(key.value, union(value, *before))
+
 
 class Instance(Struct, eq=False):
     """An object of a class of the tree. Attributes only ever gain values: nothing set is forgotten.
