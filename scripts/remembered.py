@@ -19,6 +19,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from msgspec.structs import asdict
+
 from codemods.flex_passthrough.api import Mode, Plan, Settings, plan
 from codemods.flex_passthrough.remembered.memory import Memory
 from codemods.review.patch import render_patch
@@ -53,7 +55,7 @@ def main() -> int:
 
 def told(made: Plan) -> list[Any]:
     """Return all that a plan tells."""
-    findings = [vars(finding) for finding in made.findings]
+    findings = [asdict(finding) for finding in made.findings]
     return [findings, made.problems, made.unknown, made.notices, render_patch(made)]
 
 
