@@ -41,7 +41,7 @@ def copied() -> None:
         )
     for name in ("README.md", "CHANGELOG.md"):
         shutil.copy(ROOT / name, FOLDER / name)
-    for path in (FOLDER / PARTS["rules"]).glob("*.py"):
+    for path in (FOLDER / PARTS["rules"]).rglob("*.py"):
         path.write_text(re.sub(r"(?m)^@((lru_)?cache|kept)\b.*\n", "", path.read_text("utf-8")), "utf-8")
     only = ", ".join(f'"{part}/*"' for part in PARTS.values())
     project = (ROOT / "pyproject.toml").read_text("utf-8")
@@ -62,7 +62,7 @@ def mutmut(*names: str, seconds: int) -> None:
 def found(part: str) -> dict[str, int | None]:
     """Return the mutants of a part, each with what its tests said, None if they were not run."""
     said: dict[str, int | None] = {}
-    for path in sorted((FOLDER / "mutants" / part).glob("*.meta")):
+    for path in sorted((FOLDER / "mutants" / part).rglob("*.meta")):
         said.update(json.loads(path.read_text("utf-8"))["exit_code_by_key"])
     return said
 
