@@ -9,7 +9,8 @@ from msgspec import Struct
 
 from codemods.maskflow.evaluation.arguments import Arguments, bind, signature_of
 from codemods.maskflow.evaluation.composition import Composition
-from codemods.maskflow.evaluation.expressions import Evaluator
+from codemods.maskflow.evaluation.evaluator import Evaluator
+from codemods.maskflow.evaluation.expressions import HANDLERS
 from codemods.maskflow.evaluation.frame import Environment, Frame, Record
 from codemods.maskflow.evaluation.passing import (
     as_whole,
@@ -74,7 +75,7 @@ class Summaries:
     def __init__(self, index: Index, hierarchy: Hierarchy) -> None:
         self.index = index
         self.hierarchy = hierarchy
-        self.evaluator = Evaluator(index, hierarchy, self)
+        self.evaluator = Evaluator(index, hierarchy, self, HANDLERS)
         self.composition = Composition(hierarchy)
         self.mended: dict[Function, MaskMethod] = {}
         self.losses: dict[Function, MaskMethod] = {}

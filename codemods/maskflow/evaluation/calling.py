@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import ast
-from typing import TYPE_CHECKING
 
 from codemods.maskflow.evaluation import conditions, known, members, surface, targets
 from codemods.maskflow.evaluation.arguments import Arguments, expand_double_star, expand_star, signature_of
+from codemods.maskflow.evaluation.evaluator import Evaluator
 from codemods.maskflow.evaluation.frame import Frame, last_name
 from codemods.maskflow.evaluation.sites import Unfollowed
 from codemods.maskflow.evaluation.values import (
@@ -37,9 +37,6 @@ from codemods.maskflow.evaluation.values import (
 )
 from codemods.maskflow.program.hierarchy import Hierarchy
 from codemods.maskflow.program.index import Function
-
-if TYPE_CHECKING:
-    from codemods.maskflow.evaluation.expressions import Evaluator
 
 _ATTENTION_RESULT: Value = frozenset({Tuple((frozenset({Tensor()}), UNKNOWN))})
 
@@ -90,8 +87,7 @@ def _special(node: ast.Call, name: str, frame: Frame, evaluator: Evaluator) -> V
     if name == "super" and frame.owner is not None and frame.receiver is not None:
         return frozenset({Super(frame.receiver, frame.owner)})
     if name in ("isinstance", "hasattr") and len(node.args) == 2:
-        holds, fails = conditions.branch(node, frame, evaluator)
-        return union(TRUE if holds is not None else NOTHING, FALSE if fails is not None else NOTHING)
+        return conditions.outcome(node, frame, evaluator)
     if name == "getattr" and len(node.args) >= 2 and isinstance(node.args[1], ast.Constant):
         return _getattr(node, str(node.args[1].value), frame, evaluator)
     if name == "len" and len(node.args) == 1:

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import ast
-from typing import TYPE_CHECKING
 
+from codemods.maskflow.evaluation.evaluator import Evaluator
 from codemods.maskflow.evaluation.frame import Environment, Frame, join
 from codemods.maskflow.evaluation.known import CONVERSIONS
 from codemods.maskflow.evaluation.narrowing import (
@@ -32,9 +32,6 @@ from codemods.maskflow.evaluation.values import (
 )
 from codemods.maskflow.program.definitions import dotted
 
-if TYPE_CHECKING:
-    from codemods.maskflow.evaluation.expressions import Evaluator
-
 Branches = tuple[Environment | None, Environment | None]
 
 
@@ -52,6 +49,12 @@ def branch(node: ast.expr, frame: Frame, evaluator: Evaluator) -> Branches:
         if tested is not None:
             return tested
     return _narrowed(node, evaluator.evaluate(node, frame), is_truthy, frame)
+
+
+def outcome(node: ast.expr, frame: Frame, evaluator: Evaluator) -> Value:
+    """Return what a test gives: whether it can be true, and whether it can be false."""
+    holds, fails = branch(node, frame, evaluator)
+    return union(TRUE if holds is not None else NOTHING, FALSE if fails is not None else NOTHING)
 
 
 def _branch_bool(node: ast.BoolOp, frame: Frame, evaluator: Evaluator) -> Branches:

@@ -1,23 +1,19 @@
-"""Expressions: what they may evaluate to, and what a test tells about the names in it."""
+"""Expressions: what they may evaluate to, and which module knows each kind."""
 
 from __future__ import annotations
 
 import ast
-from collections.abc import Callable
-from typing import Any, Protocol
 
 from codemods.maskflow.evaluation import calling, conditions, known, members, operators, targets
-from codemods.maskflow.evaluation.arguments import Arguments, expand_double_star
-from codemods.maskflow.evaluation.composition import Composition
+from codemods.maskflow.evaluation.arguments import expand_double_star
+from codemods.maskflow.evaluation.evaluator import Evaluator, Handlers
 from codemods.maskflow.evaluation.frame import Frame
 from codemods.maskflow.evaluation.values import (
     NOTHING,
     UNKNOWN,
     AttentionInterface,
-    ClassRef,
     Closure,
     Dict,
-    Instance,
     List,
     Outside,
     Tuple,
@@ -29,67 +25,7 @@ from codemods.maskflow.evaluation.values import (
     reference,
     union,
 )
-from codemods.maskflow.program.hierarchy import Hierarchy
-from codemods.maskflow.program.index import Assignment, Class, Function, Import, Index, Resolved
-
-
-class Calls(Protocol):
-    """How the evaluator reaches into other functions and classes of the tree.
-
-    Attributes:
-        generating: whether a step of ``generate`` is followed.
-        wide: whether anything may be given to a model, or tokens and masks only.
-        eager: the model within the model that is being evaluated and runs eager attention.
-        composition: which model stands inside another.
-        marks: whether anything was marked as made of a BlockMask.
-    """
-
-    generating: bool
-    wide: bool
-    eager: Class | None
-    composition: Composition
-    marks: bool
-
-    def invoke(
-        self,
-        function: Function,
-        receiver: Instance | ClassRef | None,
-        given: Arguments,
-        node: ast.AST,
-        frame: Frame,
-    ) -> Value:
-        """Return what a call of a function of the tree may return."""
-
-    def invoke_closure(self, closure: Closure, given: Arguments) -> Value:
-        """Return what a call of a nested function may return."""
-
-    def instantiate(self, cls: Class, given: Arguments, frame: Frame) -> Value:
-        """Return the object that a call of a class of the tree makes."""
-
-    def module_value(self, assignment: Assignment) -> Value:
-        """Return what a module-level name holds."""
-
-    def class_value(self, owner: Class, node: ast.expr) -> Value:
-        """Return what a class attribute holds."""
-
-
-class Evaluator:
-    """Evaluates expressions in a :class:`Frame`."""
-
-    def __init__(self, index: Index, hierarchy: Hierarchy, calls: Calls) -> None:
-        self.index = index
-        self.hierarchy = hierarchy
-        self.calls = calls
-
-    def evaluate(self, node: ast.expr, frame: Frame) -> Value:
-        """Return what ``node`` may be; operations that a BlockMask cannot answer become sites."""
-        handler = _HANDLERS.get(type(node))
-        if handler is not None:
-            return handler(node, frame, self)
-        for child in ast.iter_child_nodes(node):
-            if isinstance(child, ast.expr):
-                self.evaluate(child, frame)
-        return UNKNOWN
+from codemods.maskflow.program.index import Assignment, Import, Resolved
 
 
 def _name(node: ast.Name, frame: Frame, evaluator: Evaluator) -> Value:
@@ -120,6 +56,11 @@ def _resolved(found: Resolved, evaluator: Evaluator) -> Value:
         if isinstance(found, Assignment)
         else frozenset({reference(found)})
     )
+
+
+def _unary(node: ast.UnaryOp, frame: Frame, evaluator: Evaluator) -> Value:
+    asked = isinstance(node.op, ast.Not)
+    return conditions.outcome(node, frame, evaluator) if asked else operators.unary(node, frame, evaluator)
 
 
 def _constant(node: ast.Constant, frame: Frame, evaluator: Evaluator) -> Value:
@@ -232,7 +173,7 @@ def _walrus(node: ast.NamedExpr, frame: Frame, evaluator: Evaluator) -> Value:
     return value
 
 
-_HANDLERS: dict[type[ast.expr], Callable[[Any, Frame, Evaluator], Value]] = {
+HANDLERS: Handlers = {
     ast.Constant: _constant,
     ast.Name: _name,
     ast.Attribute: members.attribute,
@@ -240,7 +181,7 @@ _HANDLERS: dict[type[ast.expr], Callable[[Any, Frame, Evaluator], Value]] = {
     ast.Call: calling.call,
     ast.BoolOp: conditions.boolean,
     ast.BinOp: operators.binary,
-    ast.UnaryOp: operators.unary,
+    ast.UnaryOp: _unary,
     ast.Compare: conditions.compare,
     ast.IfExp: conditions.conditional,
     ast.NamedExpr: _walrus,

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import ast
-from typing import TYPE_CHECKING
 
 from codemods.maskflow.evaluation import known, surface
 from codemods.maskflow.evaluation.arguments import Arguments
+from codemods.maskflow.evaluation.evaluator import Evaluator
 from codemods.maskflow.evaluation.frame import Frame, last_name
 from codemods.maskflow.evaluation.values import (
     CONFIG,
@@ -39,9 +39,6 @@ from codemods.maskflow.evaluation.values import (
 )
 from codemods.maskflow.program.definitions import dotted
 from codemods.maskflow.program.index import Assignment, Class, Function
-
-if TYPE_CHECKING:
-    from codemods.maskflow.evaluation.expressions import Evaluator
 
 
 def attribute(node: ast.Attribute, frame: Frame, evaluator: Evaluator) -> Value:

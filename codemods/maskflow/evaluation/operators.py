@@ -3,14 +3,10 @@
 from __future__ import annotations
 
 import ast
-from typing import TYPE_CHECKING
 
-from codemods.maskflow.evaluation import conditions
+from codemods.maskflow.evaluation.evaluator import Evaluator
 from codemods.maskflow.evaluation.frame import Frame
 from codemods.maskflow.evaluation.values import (
-    FALSE,
-    NOTHING,
-    TRUE,
     UNKNOWN,
     Atom,
     Block,
@@ -26,9 +22,6 @@ from codemods.maskflow.evaluation.values import (
     union,
 )
 from codemods.maskflow.program.index import Function
-
-if TYPE_CHECKING:
-    from codemods.maskflow.evaluation.expressions import Evaluator
 
 # How each operator is written.
 SYMBOLS = {
@@ -79,10 +72,7 @@ def operate(node: ast.BinOp, left: Value, right: Value, frame: Frame, evaluator:
 
 
 def unary(node: ast.UnaryOp, frame: Frame, evaluator: Evaluator) -> Value:
-    """Return what ``not``, ``-``, ``+`` and ``~`` give."""
-    if isinstance(node.op, ast.Not):
-        holds, fails = conditions.branch(node, frame, evaluator)
-        return union(TRUE if holds is not None else NOTHING, FALSE if fails is not None else NOTHING)
+    """Return what ``-``, ``+`` and ``~`` give."""
     value = evaluator.evaluate(node.operand, frame)
     if is_block(value):
         operation = f"a BlockMask does not support {SYMBOLS[type(node.op)]}"

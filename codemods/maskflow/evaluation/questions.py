@@ -4,16 +4,13 @@ from __future__ import annotations
 
 import ast
 from functools import partial
-from typing import TYPE_CHECKING
 
 from codemods.maskflow.evaluation import surface
+from codemods.maskflow.evaluation.evaluator import Evaluator
 from codemods.maskflow.evaluation.frame import Frame, last_name
 from codemods.maskflow.evaluation.narrowing import Answers, is_instance
 from codemods.maskflow.evaluation.values import Atom, Block, ClassRef, Instance, Outside, Tuple
 from codemods.maskflow.program.index import Class
-
-if TYPE_CHECKING:
-    from codemods.maskflow.evaluation.expressions import Evaluator
 
 # One of several classes, of which nothing is known.
 _ANY = ""

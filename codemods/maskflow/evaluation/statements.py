@@ -7,7 +7,8 @@ from collections.abc import Callable
 from typing import Any
 
 from codemods.maskflow.evaluation.conditions import branch
-from codemods.maskflow.evaluation.expressions import Evaluator, closure, imported
+from codemods.maskflow.evaluation.evaluator import Evaluator
+from codemods.maskflow.evaluation.expressions import closure, imported
 from codemods.maskflow.evaluation.frame import Environment, Frame, join
 from codemods.maskflow.evaluation.operators import operate
 from codemods.maskflow.evaluation.targets import bind

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
 
 from codemods.maskflow.evaluation.arguments import Arguments, expand_double_star
+from codemods.maskflow.evaluation.evaluator import Evaluator
 from codemods.maskflow.evaluation.frame import Frame
 from codemods.maskflow.evaluation.values import (
     NOTHING,
@@ -23,9 +23,6 @@ from codemods.maskflow.evaluation.values import (
     is_block,
     union,
 )
-
-if TYPE_CHECKING:
-    from codemods.maskflow.evaluation.expressions import Evaluator
 
 
 def bind(target: ast.expr, value: Value, frame: Frame, evaluator: Evaluator) -> None:
