@@ -56,7 +56,8 @@ def main() -> int:
 def told(made: Plan) -> list[Any]:
     """Return all that a plan tells."""
     findings = [asdict(finding) for finding in made.findings]
-    return [findings, made.problems, made.unknown, made.notices, render_patch(made)]
+    members = [decision.members for decision in made.decisions]
+    return [findings, members, made.problems, made.unknown, made.notices, render_patch(made)]
 
 
 def disturb(root: Path, chance: random.Random) -> str:

@@ -75,14 +75,14 @@ class Recall:
     def once(self, question: Question, work: Callable[[], _Answer]) -> _Answer:
         """Return the answer to a question, by ``work`` where this run did not ask it yet."""
         if question not in self._answers:
-            self._answers[question] = self._observed(work)
+            self._answers[question] = self._observed(question, work)
         found: _Answer = self._again(question)
         return found
 
     def lasting(self, question: Question, work: Callable[[], _Answer]) -> _Answer:
         """Return the answer to a question, by ``work`` where nobody knows it: its answer is plain data."""
         if not self.knows(question):
-            self._answers[question] = self._observed(work)
+            self._answers[question] = self._observed(question, work)
             self._keep(question)
         found: _Answer = self._again(question)
         return found
@@ -131,9 +131,13 @@ class Recall:
         self._note(behind)
         return answer
 
-    def _observed(self, work: Callable[[], _Answer]) -> tuple[_Answer, frozenset[str]]:
-        """Return what ``work`` answers, and what was looked at meanwhile."""
-        self._looked_at.append(set())
+    def _observed(self, question: Question, work: Callable[[], _Answer]) -> tuple[_Answer, frozenset[str]]:
+        """Return what ``work`` answers, and what was looked at meanwhile.
+
+        What a question is about is looked at by asking: an answer may tell the line where that stands.
+        """
+        about = (part.path for part in question if isinstance(part, Definition))
+        self._looked_at.append(set(map(self._index.name_of, about)))
         try:
             return work(), frozenset(self._looked_at[-1])
         finally:

@@ -10,6 +10,9 @@ from codemods.flex_passthrough.api import Mode, Settings, plan
 from codemods.modelrepo.family import Repository
 from codemods.review.patch import render_patch
 
+from .rules.test_flex001_missing_passthrough import ASKS, BUILD, HEAD, model
+from .test_cli import LIBRARY, TINY
+
 MIRROR = Settings(mode=Mode.MIRROR)
 
 
@@ -29,7 +32,8 @@ def asked(monkeypatch):
 
 def told(planned):
     findings = [(f.path, f.qualname, f.origin, f.root, f.status, f.reason, f.files) for f in planned.findings]
-    return findings, planned.problems, planned.notices, render_patch(planned)
+    members = [(m.path, m.qualname, m.line) for decision in planned.decisions for m in decision.members]
+    return findings, members, planned.problems, planned.notices, render_patch(planned)
 
 
 def edit(path, old, new):
@@ -88,6 +92,22 @@ def root_renamed(models):
     edit(models / "birch/modular_birch.py", "class BirchModel(", "class BirchBase(")
 
 
+def root_further_down(models):
+    edit(models / "birch/modular_birch.py", "\n\nclass ", "\n\n# One line more.\nX = 1\n\n\nclass ")
+
+
+def generated_further_down(models):
+    edit(models / "cedar/modeling_cedar.py", "\n\nclass ", "\n\n# One line more.\n\nclass ")
+
+
+def copy_further_down(models):
+    edit(
+        models / "moss/modeling_moss.py",
+        "from torch import nn\n",
+        "from torch import nn\n\n# One line more.\n",
+    )
+
+
 def broken(models):
     edit(models / "cedar/modular_cedar.py", "from .configuration", "from . configuration (")
 
@@ -103,6 +123,9 @@ EDITS = [
     another_child,
     another_copy,
     root_renamed,
+    root_further_down,
+    generated_further_down,
+    copy_further_down,
     broken,
 ]
 
@@ -142,3 +165,12 @@ def test_files_behind_what_is_remembered_are_those_that_the_plan_was_made_from(g
     first = plan([grove], MIRROR, memory=memory)
     again = plan([grove], MIRROR, memory=memory)
     assert {grove / "src/grove/models/cedar/modular_cedar.py"} <= again.read <= first.read
+
+
+def test_root_that_nothing_follows_has_its_line_of_today(write_tree, memory):
+    """Falcon's in 4.51.3 was shown where it stands in 4.50.3, of which another run had been made."""
+    root = write_tree({**LIBRARY, TINY: HEAD + model(ASKS + BUILD)}) / "pkg"
+    plan([root], MIRROR, memory=memory)
+    edit(root / "models/tiny/modeling_tiny.py", "\n\nclass ", "\n\n# One line more.\n\n\nclass ")
+    afresh = told(plan([root], MIRROR))
+    assert told(plan([root], MIRROR, memory=memory)) == afresh
