@@ -131,6 +131,7 @@ _NAMES = [
     "deep/er/a.py",
     "with space.py",
     "two  spaces /a.py",
+    "LAYER_X.py",
     'quo"te.py',
     "back\\slash.py",
     "tab\t.py",

@@ -179,6 +179,21 @@ def test_what_breaks_in_a_function_that_the_method_calls_is_named_with_its_place
     assert finding.message.endswith("in widened, modeling_tiny.py:9)")
 
 
+def test_what_breaks_in_the_method_itself_comes_first_and_the_finding_is_at_its_name(plan_for):
+    helper = "def widened(mask):\n    return mask.unsqueeze(1)\n\n\n"
+    body = "mask = widened(attention_mask) * 2\nreturn attention_mask.dim() + mask\n"
+    source = HEAD + helper + model(ASKS + body)
+    (finding,) = plan_for(source).findings
+    number = source[: source.index("attention_mask.dim()")].count("\n") + 1
+    assert finding.message == (
+        "_update_causal_mask does not hand a BlockMask back:"
+        f" a BlockMask has no attribute 'dim' (attention_mask, line {number})"
+    )
+    line = source.splitlines()[finding.span.line - 1]
+    assert line[finding.span.column : finding.span.end_column] == "_update_causal_mask"
+    assert finding.span.end_line == finding.span.line
+
+
 def test_not_claimed_is_skipped(check_noop):
     planned = check_noop(HEAD + model(ASKS + BUILD, claim="False"))
     (finding,) = planned.findings

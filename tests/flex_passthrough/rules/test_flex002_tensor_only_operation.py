@@ -845,3 +845,38 @@ def test_mask_that_is_added_to_what_may_be_no_mask(plan_for, source: str) -> Non
     planned = plan_for(LIBRARY_HEAD + source)
     assert planned.changes == []
     assert {f.rule for f in planned.findings} == {"FLEX002"}
+
+
+ASKS_PADDING = """\
+if attention_mask is not None:
+    padded = torch.all(attention_mask)
+else:
+    padded = {}
+states = states if padded else states * 2
+"""
+
+
+def test_question_that_another_arm_answers_with_a_constant_is_for_tensors(check_transformed):
+    before = ASKS_PADDING.format("True")
+    after = before.replace("attention_mask is not None", "isinstance(attention_mask, torch.Tensor)")
+    check_transformed(model(before), model(after))
+
+
+@pytest.mark.parametrize("answer", ["states.mean()", "self.config.padded"])
+def test_question_that_another_arm_answers_in_another_way_is_reported(check_noop, answer):
+    (finding,) = check_noop(model(ASKS_PADDING.format(answer))).findings
+    assert finding.safety.value == "report"
+    assert finding.message == "torch.all takes a tensor, not a BlockMask (attention_mask)"
+
+
+def test_method_that_is_asked_of_the_mask_alone_forgets_none(check_transformed):
+    """Whoever asks it still has the mask, be it a method or a function."""
+    method = """
+    def _is_padded(self, attention_mask):
+        if attention_mask.dim() == 2:
+            return True
+        return False
+"""
+    source = model("if self._is_padded(attention_mask):\n    states = states * 2\n") + method
+    asked = "attention_mask.dim() == 2"
+    check_transformed(source, source.replace(asked, f"isinstance(attention_mask, torch.Tensor) and {asked}"))

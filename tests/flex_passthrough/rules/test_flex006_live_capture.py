@@ -137,6 +137,7 @@ def test_length_of_a_static_cache(masks_in):
     (finding,) = planned.findings
     assert (finding.rule, finding.qualname, finding.safety.value) == ("FLEX006", "add_offset", "safe")
     assert [step.qualname for step in finding.steps] == ["flex_mask", "add_offset"]
+    assert finding.message == "offset is captured live: it is changed in place before attention runs"
     apply(planned)
     assert path.read_text() == MASKS.replace(HEAD, HEAD + CLONE)
     assert plan([path.parent]).changes == []

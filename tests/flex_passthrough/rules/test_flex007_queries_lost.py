@@ -89,6 +89,9 @@ def test_builder_is_mended_and_then_nothing_is_left(planned) -> None:
         "TinyModel.cross_mask",
         "build_block_mask",
     ]
+    assert found.findings[0].message == (
+        "queries are looked up among the keys, and see nothing where those are padding or end"
+    )
     (change,) = found.changes
     apply(found)
     assert change.path.read_text() == MENDED
