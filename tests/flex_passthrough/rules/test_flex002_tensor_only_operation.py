@@ -318,6 +318,9 @@ CUTS = {
         "        wanted = labels[..., 1:][shift_mask != 0]",
         "        wanted = labels[..., 1:][shift_mask > 0]",
     ),
+    "what_is_picked_goes_through_a_function": CUT.replace(
+        "labels[..., 1:][shift_mask != 0].contiguous()", "taken(labels[..., 1:][shift_mask != 0])"
+    ),
     "dimensions_that_are_looked_at": CUT.replace("wanted.view(-1)", "wanted.view(labels.shape[0], -1)"),
     "tokens_used_as_they_are": CUT.replace("wanted.view(-1).to(shifted.device)", "wanted"),
     "tokens_turned_around": CUT.replace("wanted.view(-1).to(shifted.device)", "wanted.mT + 0"),
@@ -389,6 +392,10 @@ def test_positions_counted_from_the_mask_are_those_of_the_cache(check_transforme
 COUNTS_LEFT_ALONE = {
     "no_positions_of_the_cache": COUNTED.partition("if position_ids")[2].join(["if position_ids", ""]),
     "positions_of_the_cache_perhaps": COUNTED.replace("if cache_position is None:", "if seen:"),
+    "something_else_beside_it": COUNTED.replace(
+        "    # padding has no position\n", "    self.counted(position_ids)\n"
+    ),
+    "asked_in_another_way": COUNTED.replace("if position_ids is None:", "if self.counts:"),
     "another_count": COUNTED.replace("* attention_mask - 1", "- attention_mask"),
     "another_way_without_positions": COUNTED.replace(
         "states = states + self", "else:\n    position_ids = position_ids + 1\nstates = states + self"
