@@ -46,6 +46,7 @@ class Passthrough(Struct, frozen=True):
         """Insert the guard; the implementation is asked for as the method itself asks."""
         name = local_name(place.text, BLOCK_MASK.module, BLOCK_MASK.name) or "BlockMask"
         implementation = implementation_asked(place.node, place.module)
+        guard = _library_guard(place)
         edits = insert_passthrough(
             place.text,
             place.node.lineno,
@@ -53,12 +54,10 @@ class Passthrough(Struct, frozen=True):
             implementation,
             name,
             place.body_start,
-            available=_availability(place),
+            available=guard and f"{guard}()",
         )
-        needs: tuple[Need, ...] = (BLOCK_MASK,) if edits else ()
-        if edits and implementation is None and _guards(place):
-            needs += (Need(".utils", place.guard),)
-        return Mended(tuple(edits), needs, masks=(self.mask,))
+        needs = (BLOCK_MASK, *_need(guard if implementation is None else None))
+        return Mended(tuple(edits), needs if edits else (), masks=(self.mask,))
 
 
 class DenseJoin(Struct, frozen=True):
@@ -68,24 +67,23 @@ class DenseJoin(Struct, frozen=True):
 
     def apply(self, place: Place) -> Mended:
         """Make it dense right before, where there is a BlockMask at all."""
-        available = _availability(place)
+        guard = _library_guard(place)
+        available = guard and f"{guard}()"
         edits = make_dense(place.text, place.node.lineno, self.mask, "BlockMask", available, place.width)
-        needs = [BLOCK_MASK, CREATE_MASK]
-        if _guards(place) and place.guard is not None:
-            needs.append(Need(".utils", place.guard))
-        return Mended(tuple(edits), tuple(needs) if edits else (), masks=(self.mask,))
+        needs = (BLOCK_MASK, CREATE_MASK, *_need(guard))
+        return Mended(tuple(edits), needs if edits else (), masks=(self.mask,))
 
 
-def _availability(place: Place) -> str | None:
-    """Return the call that says whether ``BlockMask`` is bound in the file.
+def _library_guard(place: Place) -> str | None:
+    """Return the function of the library that says whether ``BlockMask`` is bound in the file.
 
-    An import without the library's guard makes no difference: it is moved there by FLEX005.
+    An import without it makes no difference: it is moved behind it by FLEX005.
     """
-    return f"{place.guard}()" if _guards(place) else None
+    return place.guard if library_root(place.text) is not None else None
 
 
-def _guards(place: Place) -> bool:
-    return place.guard is not None and library_root(place.text) is not None
+def _need(guard: str | None) -> tuple[Need, ...]:
+    return (Need(".utils", guard),) if guard is not None else ()
 
 
 def diagnose(reach: Reach) -> Iterator[Diagnosis]:

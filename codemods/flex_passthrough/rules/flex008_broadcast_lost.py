@@ -68,12 +68,11 @@ def _looked_up(attention: Function) -> dict[str, ast.expr]:
 
 def _calls_of_attention(module: Module) -> Iterator[tuple[ast.Call, str | None]]:
     """Yield each call in a layer of what the table holds, with each name by which it is handed something."""
-    for function in _methods(module):
-        if function.mentions(ATTENTION_TABLE):
-            interfaces = set(_interfaces(function))
-            for call in ast.walk(function.node):
-                if isinstance(call, ast.Call) and call.keywords and _calls_attention(call, interfaces):
-                    yield from ((call, keyword.arg) for keyword in call.keywords)
+    for function in (each for each in _methods(module) if each.mentions(ATTENTION_TABLE)):
+        interfaces = set(_interfaces(function))
+        for call in ast.walk(function.node):
+            if isinstance(call, ast.Call) and call.keywords and _calls_attention(call, interfaces):
+                yield from ((call, keyword.arg) for keyword in call.keywords)
 
 
 def _methods(module: Module) -> Iterator[Function]:

@@ -126,6 +126,15 @@ def test_interface_that_is_called_where_it_is_looked_up(planned) -> None:
     assert [f.rule for f in planned(model=called).findings] == ["FLEX008"]
 
 
+def test_interface_with_an_annotation_beside_other_classes_and_arguments(planned) -> None:
+    norm = "class TinyNorm(nn.Module):\n    def forward(self, states):\n        return states\n"
+    model = MODEL.replace("        attend = ALL", "        attend: object = ALL")
+    model = model.replace("bias=self", "scale=1.0, bias=self").replace(
+        "class TinyA", f"{norm}\n\nclass TinyA", 1
+    )
+    assert [f.rule for f in planned(model=model).findings] == ["FLEX008"]
+
+
 def test_bias_that_may_not_be_missing(planned) -> None:
     always = ATTENTION.replace(
         "        if bias is not None:\n            score = score + bias[", "        score = score + bias["

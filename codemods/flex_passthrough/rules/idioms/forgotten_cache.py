@@ -49,9 +49,8 @@ class PassCache(Struct, frozen=True):
 def forgetful_calls(function: Function, hierarchy: Hierarchy) -> Iterator[tuple[ast.Call, PassCache]]:
     """Yield the first call of each maker that could be told of the cache, and is not."""
     node = function.node
-    if isinstance(node, ast.Lambda):
-        return
-    for cache in sorted(_parameters(node).intersection(_CACHES)):
+    named = set() if isinstance(node, ast.Lambda) else _parameters(node)
+    for cache in sorted(named.intersection(_CACHES)):
         told = {ast.unparse(call.func) for call in _calls(node) if _keywords(call).get(cache) == cache}
         for maker in sorted({ast.unparse(call.func) for call in _calls(node)} - told):
             call = next(_forgetful(node, maker), None)
