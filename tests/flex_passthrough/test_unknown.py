@@ -88,6 +88,12 @@ def test_library_that_is_not_installed(planned, tmp_path, given, notices):
     assert made.notices == notices
 
 
+def test_library_that_is_not_installed_and_called_itself(planned, tmp_path):
+    body = "import transformers\nreturn transformers(attention_mask)"
+    made = planned(body, Settings(python=tmp_path / "empty" / "bin" / "python"))
+    assert made.notices == [NOT_INSTALLED]
+
+
 @pytest.fixture
 def older(tmp_path):
     """The interpreter of an environment with a transformers that has no ``masking_utils``."""

@@ -329,9 +329,9 @@ def _not_installed(scanned: Scan, index: Index, settings: Settings) -> Iterator[
 
 def _missing_module(name: str, index: Index) -> str | None:
     """Return the module in which something is defined by its dotted name, if the library has none such."""
-    package, module, *rest = name.split(".")
-    wanted = f"{package}.{module}"
-    return wanted if rest and module.islower() and index.path_of(wanted) is None else None
+    parts = name.split(".")
+    module = ".".join(parts[:2])
+    return module if len(parts) > 2 and module.islower() and index.path_of(module) is None else None
 
 
 def _out_of_step(planned: Sequence[Planned], workshop: Workshop) -> Iterator[str]:
