@@ -123,14 +123,18 @@ def _asked(node: ast.AST) -> list[str]:
         and isinstance(inner.ctx, ast.Load)
     ]
     if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef)):
-        names = {parameter.arg for parameter in (*node.args.args, *node.args.kwonlyargs)}
-        found += ["attn_implementation"] if "attn_implementation" in names else []
+        found += ["attn_implementation"] if "attn_implementation" in names_taken(node) else []
     return found
 
 
 def alike(function: ast.AST, text: str) -> list[ast.expr]:
     """Return the expressions of a function that read as ``text``, in the order of the text."""
     return [node for node in in_order(function) if isinstance(node, ast.expr) and same_text(node, text)]
+
+
+def names_taken(function: Definition | ast.Lambda) -> set[str]:
+    """Return the names by which a function takes arguments."""
+    return {parameter.arg for parameter in (*function.args.args, *function.args.kwonlyargs)}
 
 
 def names_bound(statement: ast.stmt) -> list[str]:

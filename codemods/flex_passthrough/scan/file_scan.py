@@ -12,6 +12,7 @@ from pathlib import Path
 
 from codemods.flex_passthrough.rules.rule import Diagnosis, Rule
 from codemods.flex_passthrough.scan.diagnosed import Diagnosed, FileScan, Place
+from codemods.flex_passthrough.syntax import names_taken
 from codemods.maskflow.evaluation.sites import Way
 from codemods.maskflow.flow import MaskFlow, models
 from codemods.maskflow.program.hierarchy import Hierarchy
@@ -104,7 +105,7 @@ def _chooses(function: Function) -> bool:
     if not function.mentions("_attn_implementation"):
         return False
     node = function.node
-    takes_mask = any("mask" in parameter.arg for parameter in (*node.args.args, *node.args.kwonlyargs))
+    takes_mask = any("mask" in name for name in names_taken(node))
     return takes_mask and any(
         isinstance(inner, ast.Attribute) and inner.attr == "_attn_implementation" for inner in ast.walk(node)
     )

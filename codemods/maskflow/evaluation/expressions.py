@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import ast
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 from codemods.maskflow.evaluation import calling, conditions, known, members, operators, targets
 from codemods.maskflow.evaluation.arguments import expand_double_star
@@ -110,24 +112,27 @@ def _dict_comprehension(node: ast.DictComp, frame: Frame, evaluator: Evaluator) 
     first, *others = node.generators
     made = Dict(())
     for one in apart(elements(evaluator.evaluate(first.iter, frame))):
-        outside = frame.env
-        frame.env = dict(outside)
-        try:
+        with _names_of_its_own(frame):
             if _binds(first, one, frame, evaluator) and _bind_all(others, frame, evaluator):
                 key = only_constant(evaluator.evaluate(node.key, frame))
                 made = made.and_perhaps(key, evaluator.evaluate(node.value, frame))
-        finally:
-            frame.env = outside
     return frozenset({made})
 
 
 def _comprehended(
     generators: list[ast.comprehension], element: ast.expr, frame: Frame, evaluator: Evaluator
 ) -> Value:
+    with _names_of_its_own(frame):
+        return evaluator.evaluate(element, frame) if _bind_all(generators, frame, evaluator) else NOTHING
+
+
+@contextmanager
+def _names_of_its_own(frame: Frame) -> Iterator[None]:
+    """Forget afterwards what is bound meanwhile, as a comprehension does."""
     outside = frame.env
     frame.env = dict(outside)
     try:
-        return evaluator.evaluate(element, frame) if _bind_all(generators, frame, evaluator) else NOTHING
+        yield
     finally:
         frame.env = outside
 

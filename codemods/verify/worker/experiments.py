@@ -150,9 +150,8 @@ def _offset(first: Mask, second: Mask, device: str) -> Experiment:
                 **_mask(model, masks[0], prefix),
                 use_cache=True,
             )
-            name = (
-                "cache" if "cache" in parameters_of(model) else "past_key_values"
-            )  # from 5.24 on, and before
+            # From transformers 5.24 on, and before
+            name = "cache" if "cache" in parameters_of(model) else "past_key_values"
             cache = getattr(filled, name, None)
             if cache is None:
                 raise NotRunnable("the model returns no cache")

@@ -14,7 +14,7 @@ from msgspec import Struct
 
 from codemods.flex_passthrough.mends.cache_argument import pass_argument
 from codemods.flex_passthrough.rules.rule import Mended, Place
-from codemods.flex_passthrough.syntax import in_order
+from codemods.flex_passthrough.syntax import in_order, names_taken
 from codemods.maskflow.program.hierarchy import Hierarchy
 from codemods.maskflow.program.index import Function
 from codemods.source.position import span_of, split_lines
@@ -49,18 +49,14 @@ class PassCache(Struct, frozen=True):
 def forgetful_calls(function: Function, hierarchy: Hierarchy) -> Iterator[tuple[ast.Call, PassCache]]:
     """Yield the first call of each maker that could be told of the cache, and is not."""
     node = function.node
-    named = set() if isinstance(node, ast.Lambda) else _parameters(node)
+    named = set() if isinstance(node, ast.Lambda) else names_taken(node)
     for cache in sorted(named.intersection(_CACHES)):
         told = {ast.unparse(call.func) for call in _calls(node) if _keywords(call).get(cache) == cache}
-        for maker in sorted({ast.unparse(call.func) for call in _calls(node)} - told):
+        others = {ast.unparse(call.func) for call in _calls(node)} - told if told else set()
+        for maker in sorted(others):
             call = next(_forgetful(node, maker), None)
             called = hierarchy.index.resolve_dotted(function.module, call.func) if call is not None else None
-            if (
-                call is not None
-                and told
-                and isinstance(called, Function)
-                and cache in _parameters(called.node)
-            ):
+            if call is not None and isinstance(called, Function) and cache in names_taken(called.node):
                 yield call, PassCache(maker, cache)
 
 
@@ -80,7 +76,3 @@ def _forgetful(node: ast.AST, maker: str) -> Iterator[ast.Call]:
 
 def _keywords(call: ast.Call) -> dict[str, str]:
     return {keyword.arg: ast.unparse(keyword.value) for keyword in call.keywords if keyword.arg is not None}
-
-
-def _parameters(node: ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda) -> set[str]:
-    return {parameter.arg for parameter in (*node.args.args, *node.args.kwonlyargs)}

@@ -12,7 +12,7 @@ from codemods.flex_passthrough.mends.writing.cannot import CannotMend
 from codemods.flex_passthrough.mends.writing.imports import TORCH
 from codemods.flex_passthrough.rules.idioms.padding import counts_tokens, serves_tensors_only
 from codemods.flex_passthrough.rules.rule import Mended, Place
-from codemods.flex_passthrough.syntax import alike, same_text
+from codemods.flex_passthrough.syntax import alike, names_taken, same_text
 from codemods.maskflow.evaluation.sites import Site
 from codemods.maskflow.program.definitions import FunctionNode
 from codemods.source.position import span_of, split_lines
@@ -154,8 +154,7 @@ def _forgets(choice: ast.If | ast.IfExp | ast.While, function: FunctionNode, mas
     count: it is not run then. A function of the mask alone answers a question; whoever asks it still has the
     mask.
     """
-    arguments = function.args
-    named = [each.arg for each in (*arguments.args, *arguments.kwonlyargs) if each.arg != "self"]
+    named = names_taken(function) - {"self"}
     if all("mask" in name for name in named) or mask not in named:
         return False
     asked = [n.test for n in ast.walk(function) if isinstance(n, (ast.If, ast.IfExp, ast.While, ast.Assert))]
